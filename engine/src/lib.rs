@@ -1,0 +1,1 @@
+//! The gaplock storage engine.
