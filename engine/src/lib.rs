@@ -1,1 +1,3 @@
 //! The gaplock storage engine.
+
+pub mod types;

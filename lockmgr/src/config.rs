@@ -65,10 +65,17 @@ pub struct Inheritance {
 
 impl Inheritance {
     /// Everything is inherited: REPEATABLE READ and above.
-    pub const ALL: Inheritance = Inheritance { shared: true, exclusive: true, record_only: true };
+    pub const ALL: Inheritance = Inheritance {
+        shared: true,
+        exclusive: true,
+        record_only: true,
+    };
     /// Nothing is.
-    pub const NONE: Inheritance =
-        Inheritance { shared: false, exclusive: false, record_only: false };
+    pub const NONE: Inheritance = Inheritance {
+        shared: false,
+        exclusive: false,
+        record_only: false,
+    };
 }
 
 /// The lock table's rules. Fixed when the table is made.

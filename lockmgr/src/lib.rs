@@ -8,9 +8,7 @@ mod request;
 mod table;
 mod view;
 
-pub use config::{
-    DetectorKind, GrantKind, Inheritance, LockConfig, StructReuse, VictimKind,
-};
+pub use config::{DetectorKind, GrantKind, Inheritance, LockConfig, StructReuse, VictimKind};
 pub use ids::{HeapNo, PageAddress, RecordAddress, TableId, TrxId};
 pub use mode::{LockMode, LockSpan, TableMode};
 pub use request::{

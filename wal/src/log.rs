@@ -14,16 +14,26 @@ pub struct Log {}
 impl Log {
     /// A log that keeps nothing: positions advance, bytes are dropped.
     #[must_use]
-    pub fn discarding(start: Lsn) -> Self { unimplemented!() }
+    pub fn discarding(start: Lsn) -> Self {
+        unimplemented!()
+    }
     /// Appends one mini-transaction's records as a unit; returns the position after them.
-    pub fn append(&self, group: &[u8]) -> Lsn { unimplemented!() }
+    pub fn append(&self, group: &[u8]) -> Lsn {
+        unimplemented!()
+    }
     /// The position after the last append.
     #[must_use]
-    pub fn end(&self) -> Lsn { unimplemented!() }
+    pub fn end(&self) -> Lsn {
+        unimplemented!()
+    }
     /// Everything below this position is durable.
     #[must_use]
-    pub fn durable(&self) -> Lsn { unimplemented!() }
+    pub fn durable(&self) -> Lsn {
+        unimplemented!()
+    }
     /// A copy for a forked engine.
     #[must_use]
-    pub fn fork(&self) -> Self { unimplemented!() }
+    pub fn fork(&self) -> Self {
+        unimplemented!()
+    }
 }
