@@ -1,3 +1,8 @@
 //! The gaplock storage engine.
 
+pub mod btree;
+pub mod buffer;
+pub mod error;
+pub mod mtr;
+pub mod page;
 pub mod types;

@@ -1,0 +1,7 @@
+//! B+trees of index pages.
+
+mod cursor;
+mod tree;
+
+pub use cursor::{Cursor, Insertion, Latching, Removal, Seek, TreeStats, Update};
+pub use tree::{RecordMoves, Tree};
