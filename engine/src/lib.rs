@@ -5,4 +5,5 @@ pub mod buffer;
 pub mod error;
 pub mod mtr;
 pub mod page;
+pub mod profile;
 pub mod types;

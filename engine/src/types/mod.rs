@@ -6,6 +6,7 @@
 
 mod collation;
 mod column;
+pub mod datetime;
 mod value;
 
 pub use collation::Collation;

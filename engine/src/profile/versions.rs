@@ -1,0 +1,249 @@
+//! One profile for each release, each written as its difference from another.
+
+use super::{
+    DeletedAtReadCommitted, Detection, DuplicateRegime, ForeignKeyLayer, GrantOrder,
+    InheritAtReadCommitted, PlannerFamily, Profile, RangeEnd, SemiConsistent, UnlockRule,
+};
+use crate::types::Collation;
+
+/// Names of all profiles, oldest first within each family.
+#[must_use]
+pub fn names() -> Vec<&'static str> {
+    CONSTRUCTORS.iter().map(|(name, _)| *name).collect()
+}
+
+/// The profile of that name.
+#[must_use]
+pub fn find(name: &str) -> Option<Profile> {
+    CONSTRUCTORS
+        .iter()
+        .find(|(known, _)| *known == name)
+        .map(|(name, make)| Profile {
+            name: (*name).to_owned(),
+            ..make()
+        })
+}
+
+const CONSTRUCTORS: &[(&str, fn() -> Profile)] = &[
+    ("mysql-5.5", mysql_5_5),
+    ("mysql-5.6", mysql_5_6),
+    ("mysql-5.7.24", mysql_5_7_24),
+    ("mysql-5.7.37", mysql_5_7_37),
+    ("mysql-8.0.17", mysql_8_0_17),
+    ("mysql-8.0.18", mysql_8_0_18),
+    ("mysql-8.0.30", mysql_8_0_30),
+    ("mysql-8.4", mysql_8_4),
+    ("mysql-9.7", mysql_9_7),
+    ("mysql-9.7-native-fk", mysql_9_7_native_fk),
+    ("aurora-2.07", aurora_2_07),
+    ("aurora-2.11", aurora_2_11),
+    ("mariadb-10.1", mariadb_10_1),
+    ("mariadb-10.5", mariadb_10_5),
+    ("mariadb-10.11", mariadb_10_11),
+    ("mariadb-11.8", mariadb_11_8),
+    (
+        "mariadb-11.8-no-snapshot-isolation",
+        mariadb_11_8_no_snapshot_isolation,
+    ),
+];
+
+fn version(text: &str) -> String {
+    text.to_owned()
+}
+
+fn mysql_5_5() -> Profile {
+    Profile {
+        name: String::new(),
+        server_version: version("5.5.62"),
+        duplicate_regime: DuplicateRegime::A,
+        shared_duplicate_scan_ends_with_gap: false,
+        range_end: RangeEnd::AfterLocking,
+        unique_secondary_hit_next_key: false,
+        own_implicit_becomes_explicit: true,
+        next_key_upgrade_asks_gap: false,
+        bypass_blocked_waiters: false,
+        grant_order: GrantOrder::Fifo,
+        detection: Detection::DepthFirst,
+        victim_from_whole_cycle: false,
+        struct_reuse_with_waiters: false,
+        unlock_rule: UnlockRule::RowFetched,
+        unlock_shared: true,
+        deleted_at_read_committed: DeletedAtReadCommitted::Lock,
+        semi_consistent: SemiConsistent::Queue,
+        inherit_at_read_committed: InheritAtReadCommitted::SharedOnly,
+        foreign_key_gaps_at_read_committed: true,
+        foreign_key_layer: ForeignKeyLayer::Engine,
+        auto_increment_mode: 1,
+        snapshot_isolation: false,
+        after_victim_in_transaction: true,
+        index_condition_pushdown: false,
+        pushdown_backward: false,
+        nowait: false,
+        skip_locked: false,
+        nowait_error: 1205,
+        default_collation: Collation::Latin1,
+        planner: PlannerFamily::Mysql55,
+        lock_wait_timeout: 50,
+    }
+}
+
+fn mysql_5_6() -> Profile {
+    Profile {
+        server_version: version("5.6.24"),
+        index_condition_pushdown: true,
+        pushdown_backward: true,
+        planner: PlannerFamily::Mysql56,
+        ..mysql_5_5()
+    }
+}
+
+fn mysql_5_7_24() -> Profile {
+    Profile {
+        server_version: version("5.7.24"),
+        duplicate_regime: DuplicateRegime::B,
+        inherit_at_read_committed: InheritAtReadCommitted::OppositeOfStatement,
+        foreign_key_gaps_at_read_committed: false,
+        after_victim_in_transaction: false,
+        ..mysql_5_6()
+    }
+}
+
+fn mysql_5_7_37() -> Profile {
+    Profile {
+        server_version: version("5.7.37"),
+        duplicate_regime: DuplicateRegime::C,
+        ..mysql_5_7_24()
+    }
+}
+
+fn mysql_8_0_17() -> Profile {
+    Profile {
+        server_version: version("8.0.17"),
+        grant_order: GrantOrder::ContentionAwareFrom32,
+        auto_increment_mode: 2,
+        nowait: true,
+        skip_locked: true,
+        nowait_error: 3572,
+        default_collation: Collation::Utf8Mb4NoPad,
+        planner: PlannerFamily::Mysql80,
+        ..mysql_5_7_37()
+    }
+}
+
+fn mysql_8_0_18() -> Profile {
+    Profile {
+        server_version: version("8.0.18"),
+        range_end: RangeEnd::BeforeLocking,
+        next_key_upgrade_asks_gap: true,
+        detection: Detection::BackgroundOneEdge,
+        victim_from_whole_cycle: true,
+        inherit_at_read_committed: InheritAtReadCommitted::WithinStatement,
+        ..mysql_8_0_17()
+    }
+}
+
+fn mysql_8_0_30() -> Profile {
+    Profile {
+        server_version: version("8.0.30"),
+        grant_order: GrantOrder::ContentionAware,
+        shared_duplicate_scan_ends_with_gap: true,
+        bypass_blocked_waiters: true,
+        struct_reuse_with_waiters: true,
+        unlock_rule: UnlockRule::Everything,
+        semi_consistent: SemiConsistent::Probe,
+        ..mysql_8_0_18()
+    }
+}
+
+fn mysql_8_4() -> Profile {
+    Profile {
+        server_version: version("8.4.8"),
+        ..mysql_8_0_30()
+    }
+}
+
+fn mysql_9_7() -> Profile {
+    Profile {
+        server_version: version("9.7.4"),
+        foreign_key_layer: ForeignKeyLayer::Sql,
+        ..mysql_8_4()
+    }
+}
+
+fn mysql_9_7_native_fk() -> Profile {
+    Profile {
+        foreign_key_layer: ForeignKeyLayer::Engine,
+        ..mysql_9_7()
+    }
+}
+
+fn aurora_2_07() -> Profile {
+    Profile {
+        server_version: version("5.7.12-aurora-2.07"),
+        ..mysql_5_7_24()
+    }
+}
+
+fn aurora_2_11() -> Profile {
+    Profile {
+        server_version: version("5.7.12-aurora-2.11"),
+        ..mysql_5_7_37()
+    }
+}
+
+fn mariadb_10_1() -> Profile {
+    Profile {
+        server_version: version("10.1.10-MariaDB"),
+        pushdown_backward: false,
+        planner: PlannerFamily::Mariadb,
+        ..mysql_5_6()
+    }
+}
+
+fn mariadb_10_5() -> Profile {
+    Profile {
+        server_version: version("10.5.23-MariaDB"),
+        unique_secondary_hit_next_key: true,
+        own_implicit_becomes_explicit: false,
+        next_key_upgrade_asks_gap: true,
+        unlock_shared: false,
+        deleted_at_read_committed: DeletedAtReadCommitted::Pass,
+        foreign_key_gaps_at_read_committed: false,
+        inherit_at_read_committed: InheritAtReadCommitted::OppositeOfStatement,
+        nowait: true,
+        nowait_error: 1205,
+        ..mariadb_10_1()
+    }
+}
+
+fn mariadb_10_11() -> Profile {
+    Profile {
+        server_version: version("10.11.19-MariaDB"),
+        detection: Detection::Brent,
+        victim_from_whole_cycle: true,
+        unlock_rule: UnlockRule::ClusteredScans,
+        unlock_shared: true,
+        after_victim_in_transaction: false,
+        skip_locked: true,
+        ..mariadb_10_5()
+    }
+}
+
+fn mariadb_11_8() -> Profile {
+    Profile {
+        server_version: version("11.8.9-MariaDB"),
+        bypass_blocked_waiters: true,
+        snapshot_isolation: true,
+        semi_consistent: SemiConsistent::Off,
+        default_collation: Collation::Utf8Mb4Pad,
+        ..mariadb_10_11()
+    }
+}
+
+fn mariadb_11_8_no_snapshot_isolation() -> Profile {
+    Profile {
+        snapshot_isolation: false,
+        semi_consistent: SemiConsistent::Queue,
+        ..mariadb_11_8()
+    }
+}
