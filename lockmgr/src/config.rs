@@ -97,7 +97,7 @@ pub struct LockConfig {
     /// A holder that asks for X passes an X waiter that it blocks itself
     /// (8.0.29 and later, bug 11745929; MDEV-34877).
     pub bypass_blocked_waiters: bool,
-    /// A waiting insert intention that lost its blocker but would conflict again stays waiting
-    /// instead of being granted and retried (contention-aware granting does; DIFFERENCES 18).
+    /// Remember for each lock which statement, step and reason asked for it. Without it every
+    /// origin reads as the default one.
     pub keep_provenance: bool,
 }

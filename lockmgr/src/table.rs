@@ -1,193 +1,144 @@
-//! The lock table. It answers and never sleeps: see the crate's documentation.
+//! The lock table: its latches, and the life of a transaction in it. Requests are in `acquire`,
+//! their end in `release`, what pages do to locks in `moves`, deadlocks in `resolve`, pictures in
+//! `inspect`.
 
-use crate::{
-    Answer, HeapNo, Inheritance, LockConfig, LockInfo, LockMode, LockSpan, Micros, Origin,
-    PageAddress, RecordAddress, RecordRequest, TableId, TableRequest, TrxId, WaitEdge, Wakeup,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use parking_lot::Mutex;
+
+use crate::grant::Weights;
+use crate::registry::{Place, Registry};
+use crate::shard::{PageShard, Shards, TableShard, World};
+use crate::waits::Waits;
+use crate::{DetectorKind, GrantKind, Inheritance, LockConfig, Micros, TrxId};
+
+/// Table locks are few and short; more shards than this would only cost.
+const TABLE_SHARDS_MAX: u32 = 16;
 
 /// All locks of one engine. Every method takes `&self`: shards have latches of their own.
+///
+/// # Latch order
+///
+/// 1. page shards, ascending;
+/// 2. table shards, ascending;
+/// 3. `waits`;
+/// 4. one shard of `registry`, never held while anything else is called.
+///
+/// A request, release or inheritance that concerns one page latches that page's shard, and for a
+/// moment (4); whoever begins or ends a wait latches (3) under the queue's shard. So while all
+/// shards are latched ([`World`]) the queues and the waits stand still, which is how deadlocks
+/// are looked for and how locks move between pages.
 #[derive(Debug)]
 pub struct LockTable {
-    config: LockConfig,
+    pub(crate) config: LockConfig,
+    pub(crate) pages: Shards<PageShard>,
+    pub(crate) tables: Shards<TableShard>,
+    pub(crate) waits: Mutex<Waits>,
+    pub(crate) registry: Registry,
+    /// An edge came or changed since the last sweep.
+    pub(crate) sweep_due: AtomicBool,
 }
 
-#[allow(unused_variables, clippy::unimplemented, reason = "interface first")]
 impl LockTable {
     /// An empty table with these rules.
+    ///
+    /// # Panics
+    /// If the number of shards is not a power of two.
     #[must_use]
     pub fn new(config: LockConfig) -> Self {
-        Self { config }
+        LockTable {
+            config,
+            pages: Shards::new(config.shards),
+            tables: Shards::new(config.shards.min(TABLE_SHARDS_MAX)),
+            waits: Mutex::default(),
+            registry: Registry::new(config.shards),
+            sweep_due: AtomicBool::new(false),
+        }
     }
+
     /// The rules.
     #[must_use]
     pub fn config(&self) -> &LockConfig {
         &self.config
     }
+
     /// A copy of everything, for exploration. Nobody may be inside the table meanwhile.
     #[must_use]
     pub fn fork(&self) -> Self {
-        unimplemented!()
+        LockTable {
+            config: self.config,
+            pages: self.pages.fork(),
+            tables: self.tables.fork(),
+            waits: Mutex::new(self.waits.lock().clone()),
+            registry: self.registry.fork(),
+            sweep_due: AtomicBool::new(self.sweep_due.load(Ordering::Acquire)),
+        }
     }
 
     /// Makes a transaction known. It is active until [`Self::release_all`].
+    ///
+    /// # Panics
+    /// If the transaction is known already.
     pub fn begin(&self, trx: TrxId) {
-        unimplemented!()
+        self.registry.begin(trx);
     }
+
     /// Whether the transaction is known and has not begun to release its locks. Implicit locks
     /// of a transaction that is not active don't exist.
     #[must_use]
     pub fn is_active(&self, trx: TrxId) -> bool {
-        unimplemented!()
+        self.registry.is_active(trx)
     }
+
     /// How many undo records the transaction has written: a part of its weight.
     pub fn set_undo_count(&self, trx: TrxId, records: u64) {
-        unimplemented!()
+        self.registry.set_undo_records(trx, records);
     }
+
     /// Which of the transaction's locks outlive their record, from now on.
     pub fn set_inheritance(&self, trx: TrxId, inheritance: Inheritance) {
-        unimplemented!()
+        self.registry.set_inheritance(trx, inheritance);
     }
 
-    /// Asks for a table lock.
-    pub fn request_table(&self, request: &TableRequest) -> Answer {
-        unimplemented!()
-    }
-    /// Asks for a record lock.
-    pub fn request_record(&self, request: &RecordRequest) -> Answer {
-        unimplemented!()
-    }
-    /// Gives `owner` the explicit record lock X on `at` that the record says it has implicitly,
-    /// unless it already has one or is no longer active. Returns whether a lock was created.
-    pub fn convert_implicit(&self, owner: TrxId, at: RecordAddress, origin: Origin) -> bool {
-        unimplemented!()
-    }
-    /// Whether the transaction holds a granted lock that covers the given one.
-    #[must_use]
-    pub fn holds(&self, trx: TrxId, at: RecordAddress, mode: LockMode, span: LockSpan) -> bool {
-        unimplemented!()
-    }
-    /// Whether anybody has any lock on the record, granted or waiting.
-    #[must_use]
-    pub fn any_on(&self, at: RecordAddress) -> bool {
-        unimplemented!()
+    /// Latches every queue.
+    pub(crate) fn latch_all(&self) -> World<'_> {
+        World::latch(&self.pages, &self.tables)
     }
 
-    /// Gives back one record lock before the end of the transaction (READ COMMITTED, a row that
-    /// did not match): the granted record-only lock of that mode, if there is one.
-    pub fn release_record(&self, trx: TrxId, at: RecordAddress, mode: LockMode) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// Gives back a table lock before the end of the transaction (AUTO_INC at a statement's end).
-    pub fn release_table(&self, trx: TrxId, table: TableId, mode: crate::TableMode) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// The transaction is no longer active, and all its locks are let go, newest first.
-    pub fn release_all(&self, trx: TrxId) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// Takes back the transaction's waiting request, if it has one (a client that went away).
-    pub fn cancel_wait(&self, trx: TrxId) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// Times out the waits whose moment has come.
-    pub fn expire(&self, now: Micros) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// The earliest moment at which a wait times out.
-    #[must_use]
-    pub fn next_expiry(&self) -> Option<Micros> {
-        unimplemented!()
-    }
-    /// Runs a background detector until it finds nothing more. Does nothing with the other kinds.
-    /// The answer's outcome is meaningless (`Granted`).
-    pub fn sweep(&self) -> Answer {
-        unimplemented!()
+    /// Whether the detector must see all queues at the moment when a wait begins.
+    pub(crate) fn searches_at_wait(&self) -> bool {
+        matches!(
+            self.config.detector,
+            DetectorKind::DepthFirst { .. } | DetectorKind::Brent
+        )
     }
 
-    // Moves: the record layer tells what happens to records, under the page latches.
-
-    /// A record was inserted before `successor`: gap and next-key locks there are copied to the
-    /// new record as gap locks.
-    pub fn inherit_on_insert(&self, new: RecordAddress, successor: RecordAddress) {
-        unimplemented!()
-    }
-    /// `removed` goes away physically: its locks live on as gap locks on `heir` (as far as their
-    /// owners inherit), and whoever waits on it is woken to ask again.
-    pub fn inherit_on_remove(&self, removed: RecordAddress, heir: RecordAddress) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// Records moved to another page, or to other heap numbers of the same page; their locks go
-    /// along, in queue order. Pairs are (old, new).
-    pub fn move_records(&self, from: PageAddress, to: PageAddress, moved: &[(HeapNo, HeapNo)]) {
-        unimplemented!()
-    }
-    /// Split to the right: `left`'s supremum locks move to `right`'s supremum, and `left`'s
-    /// supremum inherits from the first user record of `right`.
-    pub fn split_right(&self, left: PageAddress, right: PageAddress, right_first: HeapNo) {
-        unimplemented!()
-    }
-    /// Split to the left: the supremum of the new page `left` inherits from `right`'s first user record.
-    pub fn split_left(&self, left: PageAddress, right: PageAddress, right_first: HeapNo) {
-        unimplemented!()
-    }
-    /// `left` was merged into `right`: `left`'s supremum locks are inherited by the record that was
-    /// first on `right`; nothing stays on `left`.
-    pub fn merge_right(&self, right_old_first: RecordAddress, left: PageAddress) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// `right` was merged into `left`: `left_old_sup_heir` is the record now standing where
-    /// `left`'s supremum was (None if `right` was empty).
-    pub fn merge_left(
-        &self,
-        left: PageAddress,
-        left_old_sup_heir: Option<HeapNo>,
-        right: PageAddress,
-    ) -> Vec<Wakeup> {
-        unimplemented!()
-    }
-    /// The root's records moved to the new page `child`: the supremum locks go along.
-    pub fn root_raise(&self, root: PageAddress, child: PageAddress) {
-        unimplemented!()
-    }
-    /// `old`'s records were copied to `new` and `old` goes away (a single child lifted into its parent).
-    pub fn copy_and_discard(&self, new: PageAddress, old: PageAddress) {
-        unimplemented!()
-    }
-    /// `page` goes away: every lock on it is inherited by `heir`.
-    pub fn discard(&self, heir: RecordAddress, page: PageAddress) -> Vec<Wakeup> {
-        unimplemented!()
+    /// Whether the next grant of record locks goes by weight.
+    pub(crate) fn grants_by_weight(&self) -> bool {
+        match self.config.grant {
+            GrantKind::Fifo => false,
+            GrantKind::ContentionAware => true,
+            GrantKind::ContentionAwareFrom(least) => self.waits.lock().len() >= least as usize,
+        }
     }
 
-    // Views.
+    /// The weights that the next grants go by, or none if they go by arrival.
+    pub(crate) fn grant_weights(&self, world: &World<'_>) -> Option<Weights> {
+        self.grants_by_weight()
+            .then(|| self.graph(world).blocked_behind())
+    }
 
-    /// Every lock, ordered by transaction and then by the order in which it was taken.
-    #[must_use]
-    pub fn locks(&self) -> Vec<LockInfo> {
-        unimplemented!()
+    /// Notes that a transaction begins to wait for the structure `sequence` at `place`, whose
+    /// shard is latched.
+    pub(crate) fn begin_wait(&self, trx: TrxId, place: Place, sequence: u64, expires: Micros) {
+        self.waits.lock().begin(trx, place, sequence, expires);
+        self.note_edges(true);
     }
-    /// One transaction's locks in the order in which they were taken.
-    #[must_use]
-    pub fn locks_of(&self, trx: TrxId) -> Vec<LockInfo> {
-        unimplemented!()
-    }
-    /// Every conflicting pair of a waiting lock and a lock that it waits for.
-    #[must_use]
-    pub fn wait_edges(&self) -> Vec<WaitEdge> {
-        unimplemented!()
-    }
-    /// The lock that the transaction waits for.
-    #[must_use]
-    pub fn waiting_for(&self, trx: TrxId) -> Option<LockInfo> {
-        unimplemented!()
-    }
-    /// Number of lock structures (table locks among them), and of record locks.
-    #[must_use]
-    pub fn counts(&self, trx: TrxId) -> (usize, usize) {
-        unimplemented!()
-    }
-    /// Weight for victim choice: undo records plus lock structures.
-    #[must_use]
-    pub fn weight(&self, trx: TrxId) -> u64 {
-        unimplemented!()
+
+    /// Notes whether an edge of the waits-for graph came or changed.
+    pub(crate) fn note_edges(&self, changed: bool) {
+        if changed {
+            self.sweep_due.store(true, Ordering::Release);
+        }
     }
 }

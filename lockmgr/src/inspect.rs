@@ -1,0 +1,228 @@
+//! Pictures of the lock table. Those of more than one record are taken with everything latched.
+
+use crate::queue::{PageQueue, RecordLock};
+use crate::registry::{Held, Place};
+use crate::shard::World;
+use crate::table::LockTable;
+use crate::table_queue::TableLock;
+use crate::waits::Wait;
+use crate::{
+    DeadlockMember, HeapNo, LockInfo, LockMode, LockSpan, LockTarget, PageAddress, RecordAddress,
+    TableId, TrxId, WaitEdge,
+};
+
+fn record_info(lock: &RecordLock, page: PageAddress, heap: HeapNo) -> LockInfo {
+    let at = RecordAddress { page, heap };
+    LockInfo {
+        trx: lock.trx,
+        target: LockTarget::Record {
+            at,
+            mode: lock.mode,
+            span: lock.span,
+        },
+        waiting: lock.is_waiting(),
+        origin: lock.origins.of(heap),
+    }
+}
+
+fn table_info(lock: &TableLock, table: TableId) -> LockInfo {
+    LockInfo {
+        trx: lock.trx,
+        target: LockTarget::Table {
+            table,
+            mode: lock.mode,
+        },
+        waiting: lock.is_waiting(),
+        origin: lock.origin,
+    }
+}
+
+impl LockTable {
+    /// Whether the transaction holds a granted lock that covers the given one.
+    #[must_use]
+    pub fn holds(&self, trx: TrxId, at: RecordAddress, mode: LockMode, span: LockSpan) -> bool {
+        let shard = self.pages.latch_page(at.page);
+        shard
+            .get(at.page)
+            .is_some_and(|queue| queue.covers(trx, at.heap, mode, span))
+    }
+
+    /// Whether anybody has any lock on the record, granted or waiting.
+    #[must_use]
+    pub fn any_on(&self, at: RecordAddress) -> bool {
+        let shard = self.pages.latch_page(at.page);
+        shard
+            .get(at.page)
+            .is_some_and(|queue| queue.on(at.heap).next().is_some())
+    }
+
+    /// Every lock, ordered by transaction and then by the order in which its structure was made;
+    /// within a structure by heap number.
+    #[must_use]
+    pub fn locks(&self) -> Vec<LockInfo> {
+        let world = self.latch_all();
+        let mut infos = Vec::new();
+        for trx in self.registry.transactions() {
+            self.collect_locks(&world, trx, &mut infos);
+        }
+        infos
+    }
+
+    /// One transaction's locks in the order in which their structures were made; within a
+    /// structure by heap number.
+    #[must_use]
+    pub fn locks_of(&self, trx: TrxId) -> Vec<LockInfo> {
+        let mut infos = Vec::new();
+        self.collect_locks(&self.latch_all(), trx, &mut infos);
+        infos
+    }
+
+    fn collect_locks(&self, world: &World<'_>, trx: TrxId, infos: &mut Vec<LockInfo>) {
+        for Held { sequence, place } in self.registry.held(trx) {
+            match place {
+                Place::Table(table) => {
+                    let found = world.table(table).and_then(|queue| {
+                        queue.position(trx, sequence).map(|at| &queue.locks()[at])
+                    });
+                    infos.extend(found.map(|lock| table_info(lock, table)));
+                }
+                Place::Page(page) => {
+                    let found = world.page(page).and_then(|queue| {
+                        queue.position(trx, sequence).map(|at| &queue.locks()[at])
+                    });
+                    if let Some(lock) = found {
+                        infos.extend(lock.heaps.iter().map(|heap| record_info(lock, page, heap)));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Every conflicting pair of a waiting lock and a lock that it waits for: the waiters in the
+    /// order in which their waits began, the others in queue order.
+    #[must_use]
+    pub fn wait_edges(&self) -> Vec<WaitEdge> {
+        let world = self.latch_all();
+        let waiters: Vec<TrxId> = self.waits.lock().waiters().collect();
+        waiters
+            .into_iter()
+            .flat_map(|trx| self.edges_of(&world, trx))
+            .collect()
+    }
+
+    /// The edges of one waiting transaction.
+    fn edges_of(&self, world: &World<'_>, trx: TrxId) -> Vec<WaitEdge> {
+        let wait = self.waits.lock().of(trx);
+        let Some(Wait {
+            place, sequence, ..
+        }) = wait
+        else {
+            return Vec::new();
+        };
+        match place {
+            Place::Table(table) => {
+                let Some(queue) = world.table(table) else {
+                    return Vec::new();
+                };
+                let Some(at) = queue.position(trx, sequence) else {
+                    return Vec::new();
+                };
+                let wanted = table_info(&queue.locks()[at], table);
+                let edge = |lock| WaitEdge {
+                    wanted,
+                    blocking: table_info(lock, table),
+                };
+                queue.blockers(at).map(edge).collect()
+            }
+            Place::Page(page) => {
+                let Some(queue) = world.page(page) else {
+                    return Vec::new();
+                };
+                let Some(at) = queue.position(trx, sequence) else {
+                    return Vec::new();
+                };
+                let heap = queue.locks()[at].wanted_heap();
+                let wanted = record_info(&queue.locks()[at], page, heap);
+                let edge = |lock| WaitEdge {
+                    wanted,
+                    blocking: record_info(lock, page, heap),
+                };
+                queue.blockers(at, &self.config).map(edge).collect()
+            }
+        }
+    }
+
+    /// The lock that the transaction waits for.
+    #[must_use]
+    pub fn waiting_for(&self, trx: TrxId) -> Option<LockInfo> {
+        let world = self.latch_all();
+        let Wait {
+            place, sequence, ..
+        } = self.waits.lock().of(trx)?;
+        match place {
+            Place::Table(table) => {
+                let queue = world.table(table)?;
+                Some(table_info(
+                    &queue.locks()[queue.position(trx, sequence)?],
+                    table,
+                ))
+            }
+            Place::Page(page) => {
+                let queue: &PageQueue = world.page(page)?;
+                let lock = &queue.locks()[queue.position(trx, sequence)?];
+                Some(record_info(lock, page, lock.wanted_heap()))
+            }
+        }
+    }
+
+    /// Number of lock structures (table locks among them, and structures that have become empty),
+    /// and of record locks.
+    #[must_use]
+    pub fn counts(&self, trx: TrxId) -> (usize, usize) {
+        let world = self.latch_all();
+        let held = self.registry.held(trx);
+        let records = held.iter().filter_map(|held| match held.place {
+            Place::Table(_) => None,
+            Place::Page(page) => {
+                let queue = world.page(page)?;
+                Some(
+                    queue.locks()[queue.position(trx, held.sequence)?]
+                        .heaps
+                        .len(),
+                )
+            }
+        });
+        (held.len(), records.sum())
+    }
+
+    /// Weight for victim choice: undo records plus lock structures.
+    #[must_use]
+    pub fn weight(&self, trx: TrxId) -> u64 {
+        self.registry.weight(trx)
+    }
+
+    /// How things stood for one member of a cycle that waits for `next`.
+    pub(crate) fn deadlock_member(
+        &self,
+        world: &World<'_>,
+        trx: TrxId,
+        next: TrxId,
+        weight: u64,
+    ) -> DeadlockMember {
+        let edges = self.edges_of(world, trx);
+        let edge = edges
+            .iter()
+            .find(|edge| edge.blocking.trx == next)
+            .expect("each member of a cycle waits for a lock of the next");
+        let mut locks = Vec::new();
+        self.collect_locks(world, trx, &mut locks);
+        let holds = locks.into_iter().filter(|lock| !lock.waiting).collect();
+        DeadlockMember {
+            trx,
+            wanted: edge.wanted,
+            blocked_by: edge.blocking,
+            holds,
+            weight,
+        }
+    }
+}
