@@ -1,1 +1,3 @@
 //! gaplock.
+
+pub mod sql;
