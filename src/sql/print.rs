@@ -98,7 +98,11 @@ impl fmt::Display for Expr {
                 arguments,
                 star,
             } => {
-                let arguments = if *star { "*".to_owned() } else { list(arguments) };
+                let arguments = if *star {
+                    "*".to_owned()
+                } else {
+                    list(arguments)
+                };
                 write!(f, "{}({arguments})", function.text)
             }
         }

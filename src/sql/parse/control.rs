@@ -143,9 +143,7 @@ fn isolation_level(cursor: &mut Cursor) -> Result<IsolationName, SqlError> {
     } else if cursor.eat(&["SERIALIZABLE"]) {
         Ok(IsolationName::Serializable)
     } else {
-        Err(cursor.unexpected(
-            "READ UNCOMMITTED, READ COMMITTED, REPEATABLE READ or SERIALIZABLE",
-        ))
+        Err(cursor.unexpected("READ UNCOMMITTED, READ COMMITTED, REPEATABLE READ or SERIALIZABLE"))
     }
 }
 

@@ -94,10 +94,7 @@ fn create_table(cursor: &mut Cursor) -> Result<CreateTable, SqlError> {
         auto_increment: None,
     };
     if cursor.is(&["LIKE"]) || cursor.is(&["SELECT"]) || cursor.is(&["AS"]) {
-        return Err(cursor.unsupported(
-            "CREATE TABLE from another table",
-            "write the columns out",
-        ));
+        return Err(cursor.unsupported("CREATE TABLE from another table", "write the columns out"));
     }
     cursor.expect_token(&Token::LParen)?;
     cursor.list(|cursor| element(cursor, &mut created))?;

@@ -214,10 +214,9 @@ fn atom(cursor: &mut Cursor) -> Result<Expr, SqlError> {
             cursor.advance();
             Ok(Expr::Literal(Literal::Text(text)))
         }
-        Token::Placeholder(_) | Token::Question => Err(cursor.unsupported(
-            "placeholders",
-            "write the value itself into the statement",
-        )),
+        Token::Placeholder(_) | Token::Question => {
+            Err(cursor.unsupported("placeholders", "write the value itself into the statement"))
+        }
         Token::Word(_) => word(cursor),
         _ => Err(cursor.unexpected("an expression")),
     }

@@ -45,13 +45,11 @@ pub(super) fn select(cursor: &mut Cursor) -> Result<Select, SqlError> {
 
 /// The conditions joined with AND.
 pub(super) fn all_of(conditions: Vec<Expr>) -> Option<Expr> {
-    conditions
-        .into_iter()
-        .reduce(|left, right| Expr::Binary {
-            operator: BinaryOperator::And,
-            left: Box::new(left),
-            right: Box::new(right),
-        })
+    conditions.into_iter().reduce(|left, right| Expr::Binary {
+        operator: BinaryOperator::And,
+        left: Box::new(left),
+        right: Box::new(right),
+    })
 }
 
 fn refuse_grouping(cursor: &Cursor) -> Result<(), SqlError> {

@@ -24,12 +24,18 @@ fn filter(condition: &str) -> String {
 #[test]
 fn precedence_is_mysqls() {
     for (condition, read) in [
-        ("a = 1 OR b = 2 AND c = 3", "((a = 1) OR ((b = 2) AND (c = 3)))"),
+        (
+            "a = 1 OR b = 2 AND c = 3",
+            "((a = 1) OR ((b = 2) AND (c = 3)))",
+        ),
         ("NOT a = 1 AND b", "((NOT (a = 1)) AND b)"),
         ("a + 1 * 2 = -3", "((a + (1 * 2)) = -3)"),
         ("a BETWEEN 1 AND 2 AND b", "((a BETWEEN 1 AND 2) AND b)"),
         ("a NOT IN (1, 2)", "(a NOT IN (1, 2))"),
-        ("a IS NOT NULL OR b LIKE 'x%'", "((a IS NOT NULL) OR (b LIKE 'x%'))"),
+        (
+            "a IS NOT NULL OR b LIKE 'x%'",
+            "((a IS NOT NULL) OR (b LIKE 'x%'))",
+        ),
         ("a <=> NULL", "(a <=> NULL)"),
         ("- a - b", "((-a) - b)"),
         ("a DIV 2 XOR b % 2", "((a DIV 2) XOR (b % 2))"),
@@ -40,7 +46,9 @@ fn precedence_is_mysqls() {
 
 #[test]
 fn locking_reads_and_hints() {
-    let read = select("SELECT id, t.* FROM t FORCE INDEX(PRIMARY, ka) WHERE id<=9 ORDER BY id DESC LIMIT 2, 5 FOR UPDATE SKIP LOCKED");
+    let read = select(
+        "SELECT id, t.* FROM t FORCE INDEX(PRIMARY, ka) WHERE id<=9 ORDER BY id DESC LIMIT 2, 5 FOR UPDATE SKIP LOCKED",
+    );
     assert_eq!(read.from[0].hints[0].kind, HintKind::Force);
     assert_eq!(read.from[0].hints[0].indexes[0].text, "PRIMARY");
     assert!(read.order[0].descending);
@@ -49,7 +57,12 @@ fn locking_reads_and_hints() {
     let locking = read.locking.expect("a locking clause");
     assert!(locking.exclusive);
     assert_eq!(locking.wait, WaitClause::SkipLocked);
-    assert!(!select("SELECT * FROM t LOCK IN SHARE MODE").locking.expect("one").exclusive);
+    assert!(
+        !select("SELECT * FROM t LOCK IN SHARE MODE")
+            .locking
+            .expect("one")
+            .exclusive
+    );
 }
 
 #[test]
@@ -82,7 +95,8 @@ fn inserts() {
         panic!("a replace");
     };
     assert!(replace.replace);
-    let Ok(Statement::Insert(copy)) = parse("INSERT IGNORE INTO u SELECT id+9,v FROM t WHERE id>=9")
+    let Ok(Statement::Insert(copy)) =
+        parse("INSERT IGNORE INTO u SELECT id+9,v FROM t WHERE id>=9")
     else {
         panic!("an insert");
     };
@@ -140,7 +154,12 @@ fn refusals_name_the_construct_and_the_place() {
     for (sql, construct, line, column) in [
         ("SELECT a FROM t GROUP BY a", "GROUP BY", 1, 17),
         ("SELECT a\n  FROM t LEFT JOIN u ON 1", "LEFT JOIN", 2, 10),
-        ("SELECT * FROM (SELECT 1) x", "derived tables and nested joins", 1, 15),
+        (
+            "SELECT * FROM (SELECT 1) x",
+            "derived tables and nested joins",
+            1,
+            15,
+        ),
         ("CREATE TABLE t (a JSON)", "the type JSON", 1, 19),
         ("UPDATE t SET a = @x", "user variables", 1, 18),
         ("WITH x AS (SELECT 1) SELECT 1", "WITH", 1, 1),
