@@ -1,3 +1,4 @@
 //! gaplock.
 
+pub mod lab;
 pub mod sql;
