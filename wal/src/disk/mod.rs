@@ -1,9 +1,23 @@
 //! The only way to files: real ones, memory, and (with the fault battery) ones that fail.
+//!
+//! A disk is one flat directory. What the kinds of disks promise alike:
+//!
+//! - W1. A read gives all the bytes asked for or fails; it never gives fewer.
+//! - W2. A write past the end extends the file; the gap reads as zeros.
+//! - W3. Content is durable after [`DiskFile::sync`] has returned, names after
+//!   [`Disk::sync_directory`] has; before that, a crash may keep any part of it.
+//! - W4. A file opened twice is one file; one that was removed lives on for those who have it open.
 
-use std::{path::PathBuf, sync::Arc};
+mod file;
+mod memory;
+
+use std::sync::Arc;
+
+pub use file::FileDisk;
+pub use memory::MemoryDisk;
 
 /// A failed call, with the file and what was tried.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{operation} {file}: {kind:?}: {message}")]
 pub struct DiskError {
     /// What was tried: "read", "write", "sync" ...
@@ -16,12 +30,32 @@ pub struct DiskError {
     pub message: String,
 }
 
+impl DiskError {
+    /// The system's error, met while doing `operation` on `file`.
+    #[must_use]
+    pub fn new(operation: &'static str, file: &str, error: &std::io::Error) -> Self {
+        Self {
+            operation,
+            file: file.to_owned(),
+            kind: error.kind(),
+            message: error.to_string(),
+        }
+    }
+
+    /// An error that no system call gave.
+    #[must_use]
+    pub fn of_kind(operation: &'static str, file: &str, kind: std::io::ErrorKind) -> Self {
+        Self::new(operation, file, &std::io::Error::from(kind))
+    }
+}
+
 /// A directory of files.
 pub trait Disk: Send + Sync + std::fmt::Debug {
-    /// Opens a file, creating it if asked to.
+    /// Opens a file, creating it if asked to. `name` is a plain file name.
     ///
     /// # Errors
-    /// The system's.
+    /// The system's; `NotFound` if there is no such file and none is to be created; `InvalidInput`
+    /// for a name that is not plain.
     fn open(&self, name: &str, create: bool) -> Result<Arc<dyn DiskFile>, DiskError>;
     /// Names of all files, sorted.
     ///
@@ -49,6 +83,10 @@ pub trait Disk: Send + Sync + std::fmt::Debug {
 }
 
 /// An open file.
+#[allow(
+    clippy::len_without_is_empty,
+    reason = "nobody asks whether a file is empty"
+)]
 pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// Fills `buffer` from `offset`; the whole of it or an error.
     ///
@@ -77,12 +115,16 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     fn set_len(&self, len: u64) -> Result<(), DiskError>;
 }
 
-/// Files in memory.
-#[derive(Debug, Default)]
-pub struct MemoryDisk {}
-
-/// Files in a real directory.
-#[derive(Debug)]
-pub struct FileDisk {
-    _directory: PathBuf,
+/// Refuses names that would lead out of the directory.
+fn check_name(operation: &'static str, name: &str) -> Result<(), DiskError> {
+    let plain = !name.is_empty() && !name.starts_with('.') && !name.contains(['/', '\\', '\0']);
+    if plain {
+        Ok(())
+    } else {
+        Err(DiskError::of_kind(
+            operation,
+            name,
+            std::io::ErrorKind::InvalidInput,
+        ))
+    }
 }
