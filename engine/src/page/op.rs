@@ -131,9 +131,18 @@ const REBUILD: u8 = 6;
 const SET_FLAGS: u8 = 7;
 
 impl PageOp {
+    /// Overwrites `bytes` at `offset`.
+    pub(crate) fn write(offset: usize, bytes: &[u8]) -> Self {
+        PageOp::Write {
+            // Applying it checks that it lies in the page.
+            offset: offset as u16,
+            bytes: bytes.into(),
+        }
+    }
+
     /// Appends the change's form in the log: a byte that says which, then its parts in the order
     /// of their declaration, numbers big-endian, counts before lists.
-    pub(crate) fn encode(&self, out: &mut Vec<u8>) {
+    pub fn encode(&self, out: &mut Vec<u8>) {
         match self {
             PageOp::Format { kind, index, level } => {
                 out.push(FORMAT);
@@ -184,7 +193,8 @@ impl PageOp {
     }
 
     /// Reads a change off the front of `input`; `None` if there is none that can be read.
-    pub(crate) fn decode(input: &mut &[u8]) -> Option<Self> {
+    #[must_use]
+    pub fn decode(input: &mut &[u8]) -> Option<Self> {
         Some(match take(input, 1)?[0] {
             FORMAT => PageOp::Format {
                 kind: PageKind::from_code(take_u16(input)?)?,

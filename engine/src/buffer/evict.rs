@@ -1,0 +1,112 @@
+//! Writing pages, and finding a frame for a page that comes in.
+
+use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
+
+use gaplock_wal::{FileId, PageNo};
+
+use super::{
+    frame::{Frame, FrameContent, Pinned},
+    pool::BufferPool,
+    table::Swept,
+};
+use crate::{
+    error::StoreError,
+    page::{PAGE_SIZE, Page},
+};
+
+/// How often a frame is looked for before giving up: some of it at once, the rest a millisecond
+/// apart. Frames are pinned for microseconds; if none came free by then, none will.
+const ATTEMPTS_AT_ONCE: usize = 100;
+const ATTEMPTS: usize = ATTEMPTS_AT_ONCE + 500;
+
+/// The data file.
+pub(super) const FILE: FileId = FileId(0);
+
+pub(super) fn page_offset(page: PageNo) -> u64 {
+    u64::from(page.0) * PAGE_SIZE as u64
+}
+
+impl BufferPool {
+    /// Makes room for one more frame (B1), at the expense of one that nobody uses.
+    pub(super) fn claim_frame(&self) -> Result<(), StoreError> {
+        for attempt in 0..ATTEMPTS {
+            let more = |used: usize| (used < self.config.frames).then_some(used + 1);
+            let claimed = self
+                .used
+                .fetch_update(Ordering::AcqRel, Ordering::Acquire, more);
+            if claimed.is_ok() || self.evict_one()? {
+                return Ok(());
+            }
+            if attempt < ATTEMPTS_AT_ONCE {
+                std::thread::yield_now();
+            } else {
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+        Err(StoreError::PoolExhausted)
+    }
+
+    /// Takes one frame out of the table, if any can go.
+    fn evict_one(&self) -> Result<bool, StoreError> {
+        let first = self.hand.fetch_add(1, Ordering::Relaxed);
+        for shard in self.table.shards_from(first) {
+            let swept = shard.lock().sweep();
+            match swept {
+                Swept::Gone => return Ok(true),
+                Swept::Nothing => {}
+                Swept::Dirty(pinned) => {
+                    // B6: a latched page is in use again, try elsewhere.
+                    let frame = Arc::clone(pinned.frame());
+                    let Some(content) = frame.content.try_read() else {
+                        continue;
+                    };
+                    self.write_frame(&frame, &content)?;
+                    drop(content);
+                    if shard.lock().evict_written(pinned) {
+                        return Ok(true);
+                    }
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    /// Writes a frame's page, if it differs from the disk. The caller holds the page latch and a
+    /// pin: nobody changes the page meanwhile, and nobody takes it for written before it is.
+    fn write_frame(&self, frame: &Frame, content: &FrameContent) -> Result<(), StoreError> {
+        let Some(page) = content else {
+            return Ok(());
+        };
+        if !frame.is_dirty() {
+            return Ok(());
+        }
+        self.log.make_durable(page.lsn())?;
+        let mut sealed = Page::clone(page);
+        sealed.seal(FILE);
+        self.file
+            .write_at(page_offset(frame.page_no), sealed.bytes())?;
+        frame.set_dirty(false);
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Writes every changed page and makes the data file durable. The caller holds no page latch.
+    ///
+    /// # Errors
+    /// When the disk fails.
+    pub fn flush_all(&self) -> Result<(), StoreError> {
+        let mut changed = Vec::new();
+        for shard in self.table.shards_from(0) {
+            let shard = shard.lock();
+            let dirty = shard.frames().iter().filter(|frame| frame.is_dirty());
+            changed.extend(dirty.map(Pinned::new));
+        }
+        changed.sort_by_key(|pinned| pinned.frame().page_no);
+        for pinned in &changed {
+            let content = pinned.frame().content.read();
+            self.write_frame(pinned.frame(), &content)?;
+        }
+        self.file.sync()?;
+        Ok(())
+    }
+}
