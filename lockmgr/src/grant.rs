@@ -9,7 +9,7 @@ use rustc_hash::FxHashMap;
 use smallvec::SmallVec;
 
 use crate::heap_set::HeapSet;
-use crate::queue::{LockState, PageQueue};
+use crate::queue::{LockState, PageQueue, RecordLock};
 use crate::{HeapNo, LockConfig, TrxId};
 
 /// For each waiting transaction: itself and all that wait for it, directly or not, by their
@@ -52,8 +52,7 @@ impl GrantPolicy for ByArrival {
             if !queue.locks()[position].is_waiting() {
                 continue;
             }
-            let blocker = queue.blockers(position, config).next().map(|lock| lock.trx);
-            if let Some(blocker) = blocker {
+            if let Some(blocker) = queue.blocker_by_arrival(position, config) {
                 grants.edges_changed |= queue.set_blocker(position, blocker);
             } else {
                 queue.grant(position);
@@ -72,11 +71,20 @@ pub(crate) struct ByWeight<'a> {
 
 impl GrantPolicy for ByWeight<'_> {
     fn grant(&self, queue: &mut PageQueue, released: &Released<'_>, _: &LockConfig) -> Grants {
+        let blocked = LockState::Waiting {
+            blocker: released.trx,
+        };
+        let mut heaps: SmallVec<[HeapNo; 4]> = queue
+            .locks()
+            .iter()
+            .filter(|lock| lock.state == blocked)
+            .map(RecordLock::wanted_heap)
+            .filter(|&heap| released.heaps.contains(heap))
+            .collect();
+        heaps.sort_unstable();
+        heaps.dedup();
         let mut grants = Grants::default();
-        for heap in released.heaps.iter() {
-            if queue.waiting() == 0 {
-                break;
-            }
+        for heap in heaps {
             self.grant_record(queue, heap, released.trx, &mut grants);
         }
         grants

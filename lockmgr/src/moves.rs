@@ -99,7 +99,7 @@ impl LockTable {
     pub fn move_records(&self, from: PageAddress, to: PageAddress, moved: &[(HeapNo, HeapNo)]) {
         if from == to {
             if let Some(queue) = self.pages.latch_page(from).get_mut(from) {
-                queue.rename(moved);
+                queue.rename(moved, self.config.keep_provenance);
             }
         } else if self.has_locks(from) {
             self.move_locks(&mut self.latch_all(), from, to, moved);

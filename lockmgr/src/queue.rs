@@ -17,7 +17,7 @@
 use crate::conflict::{Claim, Verdict, judge, span_covers};
 use crate::heap_set::HeapSet;
 use crate::provenance::Provenance;
-use crate::{HeapNo, LockConfig, LockMode, LockSpan, Origin, StructReuse, TrxId};
+use crate::{GrantKind, HeapNo, LockConfig, LockMode, LockSpan, Origin, StructReuse, TrxId};
 
 /// Whether a structure's locks are held or wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -178,28 +178,45 @@ impl PageQueue {
     /// The locks that the waiting structure at `position` waits for, in queue order: whatever
     /// conflicts ahead of it, and what was granted behind it.
     ///
-    /// A granted lock behind a waiter is one that passed it, or came by inheritance. The one
-    /// exception is an insert intention while grants go by arrival: it is granted as soon as
-    /// nothing ahead is in its way, since it asks again when it is woken.
+    /// A granted lock behind a waiter is one that passed it, or came by inheritance or for the gap.
+    /// An insert intention that is granted by arrival doesn't wait for those: it asks again when it
+    /// is woken.
     pub(crate) fn blockers<'a>(
         &'a self,
         position: usize,
         config: &'a LockConfig,
     ) -> impl Iterator<Item = &'a RecordLock> {
+        let always_by_arrival = config.grant == GrantKind::Fifo;
+        self.in_the_way(position, config, always_by_arrival)
+    }
+
+    /// The first transaction in the way of the waiting structure at `position` when the next grant
+    /// goes by arrival.
+    pub(crate) fn blocker_by_arrival(&self, position: usize, config: &LockConfig) -> Option<TrxId> {
+        self.in_the_way(position, config, true)
+            .next()
+            .map(|lock| lock.trx)
+    }
+
+    fn in_the_way<'a>(
+        &'a self,
+        position: usize,
+        config: &'a LockConfig,
+        insertions_ask_again: bool,
+    ) -> impl Iterator<Item = &'a RecordLock> {
         let waiter = &self.locks[position];
         let heap = waiter.wanted_heap();
         let claim = waiter.claim();
-        let by_arrival = !matches!(config.grant, crate::GrantKind::ContentionAware);
-        let asks_again = by_arrival && waiter.span == LockSpan::InsertIntention;
+        let ahead_only = insertions_ask_again && waiter.span == LockSpan::InsertIntention;
+        let bypass = config.bypass_blocked_waiters;
         self.locks
             .iter()
             .enumerate()
             .filter_map(move |(index, other)| {
-                let counts = index < position || (!other.is_waiting() && !asks_again);
+                let counts = index < position || (!other.is_waiting() && !ahead_only);
                 let blocks = counts
                     && other.heaps.contains(heap)
-                    && self.judge(&claim, heap, other, config.bypass_blocked_waiters)
-                        == Verdict::Waits;
+                    && self.judge(&claim, heap, other, bypass) == Verdict::Waits;
                 blocks.then_some(other)
             })
     }
@@ -251,7 +268,7 @@ impl PageQueue {
     pub(crate) fn add(&mut self, lock: RecordLock, config: &LockConfig) {
         if lock.is_waiting() {
             self.waiting += 1;
-        } else if matches!(config.grant, crate::GrantKind::ContentionAware) {
+        } else if config.grant == GrantKind::ContentionAware {
             self.locks.insert(0, lock);
             return;
         }
@@ -309,7 +326,7 @@ impl PageQueue {
     }
 
     /// Renames records within the page, all at once.
-    pub(crate) fn rename(&mut self, renamed: &[(HeapNo, HeapNo)]) {
+    pub(crate) fn rename(&mut self, renamed: &[(HeapNo, HeapNo)], keep_provenance: bool) {
         for lock in &mut self.locks {
             let origins: Vec<Origin> = renamed
                 .iter()
@@ -322,7 +339,9 @@ impl PageQueue {
             for (index, &(_, new)) in renamed.iter().enumerate() {
                 if present[index] {
                     lock.heaps.insert(new);
-                    lock.origins.record(new, origins[index]);
+                    if keep_provenance {
+                        lock.origins.record(new, origins[index]);
+                    }
                 }
             }
         }

@@ -82,7 +82,7 @@ pub enum Outcome {
 }
 
 /// Why a waiting transaction may go on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Wake {
     /// Its lock was granted.
     Granted,
