@@ -26,7 +26,7 @@ const TABLE_SHARDS_MAX: u32 = 16;
 ///
 /// A request, release or inheritance that concerns one page latches that page's shard, and for a
 /// moment (4); whoever begins or ends a wait latches (3) under the queue's shard. So while all
-/// shards are latched ([`World`]) the queues and the waits stand still, which is how deadlocks
+/// shards are latched (`World`) the queues and the waits stand still, which is how deadlocks
 /// are looked for and how locks move between pages.
 #[derive(Debug)]
 pub struct LockTable {
