@@ -134,28 +134,13 @@ impl LockTable {
     /// Tries a request for a record lock under its shard's latch. The order of the steps matters:
     /// covered, reduced to the gap, in conflict, implicit, stored.
     fn try_record(&self, shard: &mut PageShard, request: &RecordRequest) -> Attempt {
-        let RecordRequest {
-            trx,
-            at,
-            mode,
-            implicit,
-            ..
-        } = *request;
-        let heap = at.heap;
-        let mut span = normalised(request.span, heap.is_supremum());
-        let inserts = span == LockSpan::InsertIntention;
-        let mut stored = !implicit && !inserts;
+        let RecordRequest { trx, at, mode, .. } = *request;
+        let mut span = normalised(request.span, at.heap.is_supremum());
+        let mut stored = !request.implicit && span != LockSpan::InsertIntention;
         if let Some(queue) = shard.get(at.page) {
-            if !inserts {
-                if queue.covers(trx, heap, mode, span) {
-                    return Attempt::Settled(Outcome::Granted { newly: false });
-                }
-                if self.asks_gap_only(queue, trx, heap, mode, span) {
-                    span = LockSpan::Gap;
-                    if queue.covers(trx, heap, mode, span) {
-                        return Attempt::Settled(Outcome::Granted { newly: false });
-                    }
-                }
+            match self.still_needed(queue, trx, at.heap, mode, span) {
+                Some(needed) => span = needed,
+                None => return Attempt::Settled(Outcome::Granted { newly: false }),
             }
             let claim = Claim {
                 trx,
@@ -163,14 +148,11 @@ impl LockTable {
                 span,
                 waiting: true,
             };
-            let found = queue.conflicts(&claim, heap, self.config.bypass_blocked_waiters);
+            let found = queue.conflicts(&claim, at.heap, self.config.bypass_blocked_waiters);
             if let Some(by) = found.blocker {
                 return Attempt::Blocked { by, span };
             }
             stored |= found.passed;
-        }
-        if !stored {
-            return Attempt::Settled(Outcome::Granted { newly: false });
         }
         let claim = Claim {
             trx,
@@ -178,23 +160,35 @@ impl LockTable {
             span,
             waiting: false,
         };
-        let newly = self.store_granted(shard, &claim, at, request.origin);
+        let newly = stored && self.store_granted(shard, &claim, at, request.origin);
         Attempt::Settled(Outcome::Granted { newly })
     }
 
-    /// Whether a next-key request needs the gap only, since the transaction has the record.
-    fn asks_gap_only(
+    /// The span that the transaction needs beyond what it holds: none if its locks cover the
+    /// request, and where the rules say so only the gap if it has the record. An insert intention
+    /// is always needed.
+    fn still_needed(
         &self,
         queue: &PageQueue,
         trx: TrxId,
         heap: HeapNo,
         mode: LockMode,
         span: LockSpan,
-    ) -> bool {
-        self.config.next_key_upgrade_asks_gap
+    ) -> Option<LockSpan> {
+        if span == LockSpan::InsertIntention {
+            return Some(span);
+        }
+        if queue.covers(trx, heap, mode, span) {
+            return None;
+        }
+        let reduced = self.config.next_key_upgrade_asks_gap
             && span == LockSpan::NextKey
             && !heap.is_supremum()
-            && queue.covers(trx, heap, mode, LockSpan::Record)
+            && queue.covers(trx, heap, mode, LockSpan::Record);
+        if !reduced {
+            return Some(span);
+        }
+        (!queue.covers(trx, heap, mode, LockSpan::Gap)).then_some(LockSpan::Gap)
     }
 
     /// Stores a granted lock, in an existing structure if the rules allow it. Returns whether the

@@ -65,10 +65,13 @@ impl DeadlockDetector for DepthFirst {
             if blocker == requester {
                 return Some(Found::Cycle(path.iter().map(|step| step.trx).collect()));
             }
+            if steps > self.steps {
+                return Some(Found::TooDeep);
+            }
             if searched.contains(&blocker) || !graph.is_waiting(blocker) {
                 continue;
             }
-            if path.len() > self.depth as usize || steps > self.steps {
+            if path.len() > self.depth as usize {
                 return Some(Found::TooDeep);
             }
             // A blocker that is on the path already closes a cycle without the requester,

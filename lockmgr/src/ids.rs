@@ -1,7 +1,7 @@
 //! Names of the things that are locked and of those who lock them.
 //!
 //! A record lock is on (index page, heap number), as InnoDB's is: it survives the record being
-//! changed in place and has to be moved when the record moves (see `table::moves`).
+//! changed in place and has to be moved when the record moves (see `moves`).
 
 use std::fmt;
 

@@ -8,7 +8,7 @@ use crate::table_queue::TableLock;
 use crate::waits::Wait;
 use crate::{
     DeadlockMember, HeapNo, LockInfo, LockMode, LockSpan, LockTarget, PageAddress, RecordAddress,
-    TableId, TrxId, WaitEdge,
+    TableId, TableMode, TrxId, WaitEdge,
 };
 
 fn record_info(lock: &RecordLock, page: PageAddress, heap: HeapNo) -> LockInfo {
@@ -45,6 +45,25 @@ impl LockTable {
         shard
             .get(at.page)
             .is_some_and(|queue| queue.covers(trx, at.heap, mode, span))
+    }
+
+    /// Whether the transaction holds a granted table lock that covers the given one.
+    #[must_use]
+    pub fn holds_table(&self, trx: TrxId, table: TableId, mode: TableMode) -> bool {
+        let shard = self.tables.latch_table(table);
+        shard
+            .get(&table)
+            .is_some_and(|queue| queue.covers(trx, mode))
+    }
+
+    /// The first other transaction whose lock on the table, held or wanted, conflicts with this
+    /// mode. (A simple insert draws its AUTO_INC values without a lock while there is none.)
+    #[must_use]
+    pub fn table_conflict(&self, trx: TrxId, table: TableId, mode: TableMode) -> Option<TrxId> {
+        self.tables
+            .latch_table(table)
+            .get(&table)?
+            .conflict(trx, mode)
     }
 
     /// Whether anybody has any lock on the record, granted or waiting.

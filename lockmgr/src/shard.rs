@@ -43,9 +43,10 @@ impl PageShard {
     /// The page's queue, made if need be. The caller adds a lock to it.
     pub(crate) fn get_or_new(&mut self, page: PageAddress) -> &mut PageQueue {
         let PageShard { queues, spares } = self;
-        queues
-            .entry(page)
-            .or_insert_with(|| PageQueue::reusing(spares.pop().unwrap_or_default()))
+        queues.entry(page).or_insert_with(|| {
+            // Most pages have one structure: a vector would make room for four at once.
+            PageQueue::reusing(spares.pop().unwrap_or_else(|| Vec::with_capacity(1)))
+        })
     }
 
     /// Drops the page's queue if it has become empty.

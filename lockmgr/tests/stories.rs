@@ -13,7 +13,7 @@
 //! | `insert 7 before 9`, `remove 7 heir 9` | a record comes or goes |
 //! | `move 4 to 6: 2>2 3>4` | records of page 4 are now on page 6 |
 //! | `split-right 4 6 2`, `split-left`, `merge-right`, `merge-left`, `root-raise`, `discard` | |
-//! | `locks`, `edges`, `counts 1` | pictures |
+//! | `locks`, `edges`, `counts 1`, `asks 1 AUTO_INC table 3` | pictures |
 //!
 //! A record is `5` (of page 4), `6/5` or `sup`.
 
@@ -23,9 +23,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gaplock_lockmgr::{
-    Answer, GrantKind, HeapNo, Inheritance, LockConfig, LockInfo, LockMode, LockSpan, LockTable,
-    LockTarget, OnConflict, Origin, Outcome, PageAddress, RecordAddress, RecordRequest, TableId,
-    TableMode, TableRequest, TrxId, VictimKind, Wake, Wakeup,
+    Answer, DetectorKind, GrantKind, HeapNo, Inheritance, LockConfig, LockInfo, LockMode, LockSpan,
+    LockTable, LockTarget, OnConflict, Origin, Outcome, PageAddress, RecordAddress, RecordRequest,
+    TableId, TableMode, TableRequest, TrxId, VictimKind, Wake, Wakeup,
 };
 
 #[test]
@@ -159,6 +159,19 @@ fn rules(words: &[&str]) -> LockConfig {
             "bypass" => config.bypass_blocked_waiters = true,
             "upgrade" => config.next_key_upgrade_asks_gap = true,
             "whole-cycle" => config.victim = VictimKind::LightestInCycle,
+            "shallow" => {
+                config.detector = DetectorKind::DepthFirst {
+                    depth: 1,
+                    steps: 1_000_000,
+                }
+            }
+            "short" => {
+                config.detector = DetectorKind::DepthFirst {
+                    depth: 200,
+                    steps: 2,
+                }
+            }
+            "nobody-looks" => config.detector = DetectorKind::Off,
             "from-2" => config.grant = GrantKind::ContentionAwareFrom(2),
             other => panic!("unknown change {other}"),
         }
@@ -194,6 +207,14 @@ fn command(table: &mut LockTable, line: &str, out: &mut String) {
         ["sweep"] => answer(out, None, &table.sweep()),
         ["locks"] => picture(out, &table.locks()),
         ["edges"] => edges(out, table),
+        ["asks", one, how, "table", which] => {
+            let found = table.table_conflict(trx(one), TableId(number(which)), table_mode(how));
+            let _ = writeln!(
+                out,
+                "{one}: {}",
+                found.map_or("free".into(), |by| format!("for {by}"))
+            );
+        }
         ["counts", one] => {
             let (structures, records) = table.counts(trx(one));
             let _ = writeln!(out, "{one}: {structures} structures, {records} row locks");

@@ -194,3 +194,18 @@ end 1
 2: waits for 1
 3: waits for 1 2
 wake 3: granted
+
+# A simple insert looks whether somebody holds or wants AUTO_INC, and takes no lock if not.
+rules arrival
+begin 1 2
+1 IX table 9
+asks 1 AUTO_INC table 9
+2 AUTO_INC table 9
+asks 1 AUTO_INC table 9
+asks 2 AUTO_INC table 9
+----
+1: granted
+1: free
+2: granted
+1: for 2
+2: free

@@ -230,3 +230,73 @@ deadlock 1 2, victim 2
 deadlock 3 4, victim 4
 wake 2: victim
 wake 4: victim
+
+# A path deeper than the limit is taken for a deadlock, and the requester dies for it.
+rules arrival shallow
+begin 1 2 3 4
+1 X record 2
+2 X record 3
+3 X record 4
+2 X record 2
+3 X record 3
+4 X record 4
+locks
+----
+1: granted
+2: granted
+3: granted
+2: waits for 1
+3: waits for 2
+deadlock too deep, victim 4
+4: victim
+2: 1 X record
+3: 2 X record
+2: 2 X record waits
+4: 3 X record
+3: 3 X record waits
+
+# So does one who makes the search look at too many edges.
+rules arrival short
+begin 1 2 3 4
+1 S record 5
+2 S record 5
+3 X record 5
+4 S record 5
+----
+1: granted
+2: granted
+3: waits for 1 2
+deadlock too deep, victim 4
+4: victim
+
+# Where nobody looks a cycle lasts until the first time-out.
+rules arrival nobody-looks
+begin 1 2
+1 X record 2
+2 X record 3
+1 X record 3 until 60
+2 X record 2 until 50
+sweep
+expire 50
+end 2
+----
+1: granted
+2: granted
+1: waits for 2
+2: waits for 1
+wake 2: timed out
+wake 1: granted
+
+# Two hold the same gap and both insert into it: gap locks don't stop each other, insertions do.
+rules arrival
+begin 1 2
+1 X gap sup
+2 X gap sup
+1 X insert-intention sup
+2 X insert-intention sup
+----
+1: granted
+2: granted
+1: waits for 2
+deadlock 2 1, victim 2
+2: victim
