@@ -175,6 +175,14 @@ pub struct TableReference {
     pub hints: Vec<IndexHint>,
 }
 
+impl TableReference {
+    /// The name it goes by in the statement.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        self.alias.as_deref().unwrap_or(&self.table.text)
+    }
+}
+
 /// FORCE INDEX, USE INDEX, IGNORE INDEX.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IndexHint {
