@@ -152,7 +152,31 @@ pub const FACTS: &[Fact] = &[
         "default character set and collation",
         "manuals",
     ),
-    fact("planner", "family of optimizer rules", "recordings' plans"),
+    fact(
+        "planner_row_cost",
+        "the optimizer's price of a row, in thousandths",
+        "ROW_EVALUATE_COST, row_evaluate_cost",
+    ),
+    fact(
+        "planner_page_cost",
+        "the optimizer's price of a page in memory, in thousandths",
+        "memory_block_read_cost (8.0)",
+    ),
+    fact(
+        "whole_range_becomes_index_scan",
+        "a covering range over all rows is read as an index scan",
+        "recordings' plans: 5.5 to 8.0.30, MariaDB 10.1",
+    ),
+    fact(
+        "between_point_is_equality",
+        "BETWEEN with equal ends is an equality",
+        "recordings' plans: 8.0 and later",
+    ),
+    fact(
+        "extended_key_is_unique",
+        "equality on a secondary key and the primary key behind it is unique",
+        "recordings' plans: 8.0 and later",
+    ),
     fact(
         "lock_wait_timeout",
         "innodb_lock_wait_timeout, in seconds",

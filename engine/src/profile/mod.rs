@@ -115,19 +115,6 @@ pub enum ForeignKeyLayer {
     Sql,
 }
 
-/// The optimizer's differences that decide access paths.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-pub enum PlannerFamily {
-    /// No index condition pushdown.
-    Mysql55,
-    /// 5.6 and 5.7.
-    Mysql56,
-    /// 8.0 and later.
-    Mysql80,
-    /// MariaDB.
-    Mariadb,
-}
-
 /// Everything in which one release differs from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -191,8 +178,16 @@ pub struct Profile {
     pub nowait_error: u16,
     /// Default character set and collation.
     pub default_collation: Collation,
-    /// See [`PlannerFamily`].
-    pub planner: PlannerFamily,
+    /// What the optimizer charges for looking at a row, in thousandths of a page read from disk.
+    pub planner_row_cost: u32,
+    /// What it charges for a page that is in memory, in the same unit.
+    pub planner_page_cost: u32,
+    /// A covering range that takes in all rows is read as an index scan.
+    pub whole_range_becomes_index_scan: bool,
+    /// BETWEEN with equal ends counts as an equality, not only as a range.
+    pub between_point_is_equality: bool,
+    /// Equality on a secondary key and the primary key behind it counts as unique.
+    pub extended_key_is_unique: bool,
     /// `innodb_lock_wait_timeout` in seconds.
     pub lock_wait_timeout: u32,
 }

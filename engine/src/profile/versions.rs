@@ -2,7 +2,7 @@
 
 use super::{
     DeletedAtReadCommitted, Detection, DuplicateRegime, ForeignKeyLayer, GrantOrder,
-    InheritAtReadCommitted, PlannerFamily, Profile, RangeEnd, SemiConsistent, UnlockRule,
+    InheritAtReadCommitted, Profile, RangeEnd, SemiConsistent, UnlockRule,
 };
 use crate::types::Collation;
 
@@ -82,7 +82,11 @@ fn mysql_5_5() -> Profile {
         skip_locked: false,
         nowait_error: 1205,
         default_collation: Collation::Latin1,
-        planner: PlannerFamily::Mysql55,
+        planner_row_cost: 200,
+        planner_page_cost: 1000,
+        whole_range_becomes_index_scan: true,
+        between_point_is_equality: false,
+        extended_key_is_unique: false,
         lock_wait_timeout: 50,
     }
 }
@@ -92,7 +96,6 @@ fn mysql_5_6() -> Profile {
         server_version: version("5.6.24"),
         index_condition_pushdown: true,
         pushdown_backward: true,
-        planner: PlannerFamily::Mysql56,
         ..mysql_5_5()
     }
 }
@@ -125,7 +128,10 @@ fn mysql_8_0_17() -> Profile {
         skip_locked: true,
         nowait_error: 3572,
         default_collation: Collation::Utf8Mb4NoPad,
-        planner: PlannerFamily::Mysql80,
+        planner_row_cost: 100,
+        planner_page_cost: 250,
+        between_point_is_equality: true,
+        extended_key_is_unique: true,
         ..mysql_5_7_37()
     }
 }
@@ -166,6 +172,7 @@ fn mysql_9_7() -> Profile {
     Profile {
         server_version: version("9.7.4"),
         foreign_key_layer: ForeignKeyLayer::Sql,
+        whole_range_becomes_index_scan: false,
         ..mysql_8_4()
     }
 }
@@ -195,7 +202,6 @@ fn mariadb_10_1() -> Profile {
     Profile {
         server_version: version("10.1.10-MariaDB"),
         pushdown_backward: false,
-        planner: PlannerFamily::Mariadb,
         ..mysql_5_6()
     }
 }
@@ -212,6 +218,7 @@ fn mariadb_10_5() -> Profile {
         inherit_at_read_committed: InheritAtReadCommitted::OppositeOfStatement,
         nowait: true,
         nowait_error: 1205,
+        whole_range_becomes_index_scan: false,
         ..mariadb_10_1()
     }
 }
