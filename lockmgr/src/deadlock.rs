@@ -3,9 +3,7 @@
 //! A detector only finds. Which member dies is the victim policy's matter, and `resolve` asks
 //! the detector again afterwards, until it finds nothing more.
 
-use std::collections::BTreeMap;
-
-use rustc_hash::FxHashSet;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use crate::TrxId;
 use crate::graph::WaitGraph;
@@ -99,17 +97,17 @@ impl DeadlockDetector for BackgroundOneEdge {
     /// Every waiter is walked from once, in the order in which the waits began. A walk that meets an
     /// earlier walk's ground stops: whatever cycle is there was looked for.
     fn sweep(&self, graph: &WaitGraph<'_, '_>) -> Option<Found> {
-        let mut walked_from: BTreeMap<TrxId, TrxId> = BTreeMap::new();
+        let edges = graph.remembered_edges();
+        let next = |trx: TrxId| edges.get(&trx).copied();
+        let mut walked_from: FxHashMap<TrxId, TrxId> = FxHashMap::default();
         for start in graph.waiters() {
             let mut at = start;
             while !walked_from.contains_key(&at) {
                 walked_from.insert(at, start);
-                let Some(blocker) = graph.blocker(at) else {
-                    break;
-                };
+                let Some(blocker) = next(at) else { break };
                 at = blocker;
                 if walked_from.get(&at) == Some(&start) {
-                    return Some(Found::Cycle(cycle_through(graph, at)));
+                    return Some(Found::Cycle(cycle_through(next, at)));
                 }
             }
         }
@@ -129,7 +127,7 @@ impl DeadlockDetector for Brent {
         loop {
             hare = graph.blocker(hare)?;
             if hare == tortoise {
-                let cycle = cycle_through(graph, hare);
+                let cycle = cycle_through(|trx| graph.blocker(trx), hare);
                 return Some(Found::Cycle(beginning_with(cycle, requester)));
             }
             lap += 1;
@@ -148,12 +146,12 @@ impl DeadlockDetector for Brent {
 }
 
 /// The members of the one-edge cycle that `member` is in, beginning with it.
-fn cycle_through(graph: &WaitGraph<'_, '_>, member: TrxId) -> Vec<TrxId> {
+fn cycle_through(next: impl Fn(TrxId) -> Option<TrxId>, member: TrxId) -> Vec<TrxId> {
     let mut cycle = vec![member];
-    let mut at = graph.blocker(member);
+    let mut at = next(member);
     while let Some(trx) = at.filter(|&trx| trx != member) {
         cycle.push(trx);
-        at = graph.blocker(trx);
+        at = next(trx);
     }
     cycle
 }

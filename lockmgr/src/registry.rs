@@ -11,7 +11,7 @@ use rustc_hash::FxHashMap;
 use crate::{Inheritance, PageAddress, TableId, TrxId};
 
 /// Where a lock structure is queued.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Place {
     /// With the record locks of a page.
     Page(PageAddress),

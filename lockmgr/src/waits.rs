@@ -84,6 +84,11 @@ impl Waits {
         self.by_start.values().copied()
     }
 
+    /// Where anybody waits, in no particular order, once for each who does.
+    pub(crate) fn places(&self) -> impl Iterator<Item = Place> + '_ {
+        self.by_trx.values().map(|wait| wait.place)
+    }
+
     /// The wait that times out first, and when.
     pub(crate) fn next_expiry(&self) -> Option<(Micros, TrxId)> {
         self.by_expiry.first().copied()
