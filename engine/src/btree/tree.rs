@@ -1,40 +1,23 @@
-//! A tree and what can be done with it.
+//! A tree: made, opened, given up; and what can be done with the record under a cursor.
 
 use std::sync::Arc;
 
 use gaplock_wal::PageNo;
 use parking_lot::RwLock;
 
-use super::{Cursor, Insertion, Latching, Removal, Seek, TreeStats, Update};
+use super::Cursor;
 use crate::{
     buffer::BufferPool,
     error::StoreError,
-    mtr::Mtr,
-    page::{Field, Record, RecordLayout, Tuple},
+    mtr::{LatchMode, Latched, Mtr},
+    page::{
+        DELETED, MAX_RECORD_SIZE, MAX_TRX, NO_PAGE, PageKind, PageOp, Record, RecordImage,
+        RecordLayout, SUPREMUM, Tuple,
+    },
 };
 
-/// Who is told that records of a leaf change their place, so that locks go along. Meanings are
-/// those of the lock table's methods of the same names. Called under the page latches.
-pub trait RecordMoves {
-    /// Records moved to another page, or to other heap numbers of the same one: pairs (old, new).
-    /// Heap number 0 is where an update parks a record's locks for a moment.
-    fn move_records(&self, from: PageNo, to: PageNo, moved: &[(u16, u16)]);
-    /// The upper part of `left` moved to the new page `right`.
-    fn split_right(&self, left: PageNo, right: PageNo, right_first: u16);
-    /// The lower part of `right` moved to the new page `left`.
-    fn split_left(&self, left: PageNo, right: PageNo, right_first: u16);
-    /// `left` was merged into `right`, whose first record was `right_old_first`.
-    fn merge_right(&self, right: PageNo, right_old_first: u16, left: PageNo);
-    /// `right` was merged into `left`; `left_old_supremum_heir` now stands where `left`'s supremum
-    /// was.
-    fn merge_left(&self, left: PageNo, left_old_supremum_heir: Option<u16>, right: PageNo);
-    /// The root's records moved to the new page `child`.
-    fn root_raise(&self, root: PageNo, child: PageNo);
-    /// `old`'s records moved into `new`, its parent, and `old` goes away.
-    fn copy_and_discard(&self, new: PageNo, old: PageNo);
-    /// `page` goes away with what was on it; record `heir` of page `heir_page` inherits.
-    fn discard(&self, heir_page: PageNo, heir: u16, page: PageNo);
-}
+/// Pages freed in one mini-transaction when a tree is given up.
+const DROP_BATCH: usize = 8;
 
 /// A B+tree.
 #[derive(Debug)]
@@ -47,10 +30,9 @@ pub struct Tree {
     pub layout: Arc<RecordLayout>,
     /// Whether it holds the rows: some of each leaf is then kept free on sequential inserts.
     pub clustered: bool,
-    _latch: Arc<RwLock<()>>,
+    latch: Arc<RwLock<()>>,
 }
 
-#[allow(unused_variables, clippy::unimplemented, reason = "interface first")]
 impl Tree {
     /// Makes a new, empty tree.
     ///
@@ -62,159 +44,115 @@ impl Tree {
         layout: Arc<RecordLayout>,
         clustered: bool,
     ) -> Result<Self, StoreError> {
-        unimplemented!()
+        let root = mtr.allocate_index(index, 0)?;
+        let root = mtr.page_no(root);
+        Ok(Self::open(index, root, layout, clustered))
     }
-    /// A tree that exists.
+
+    /// A tree that exists. All users of a tree must use the same value: it has the tree's latch.
     #[must_use]
     pub fn open(index: u64, root: PageNo, layout: Arc<RecordLayout>, clustered: bool) -> Self {
-        unimplemented!()
+        Self {
+            index,
+            root,
+            layout,
+            clustered,
+            latch: Arc::new(RwLock::new(())),
+        }
     }
+
     /// Frees all pages. Nobody else may use the tree, now or later.
     ///
     /// # Errors
     /// When pages cannot be read; some may have been freed.
     pub fn drop_pages(self, pool: &BufferPool) -> Result<(), StoreError> {
-        unimplemented!()
+        let pages = self.all_pages(pool)?;
+        for batch in pages.chunks(DROP_BATCH) {
+            let mut mtr = Mtr::begin(pool);
+            for page in batch {
+                let page = mtr.latch(*page, LatchMode::Exclusive)?;
+                mtr.free(page)?;
+            }
+            mtr.commit();
+        }
+        Ok(())
     }
-    /// Finds the place of a key, or of a prefix of a key.
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn seek(
-        &self,
-        mtr: &mut Mtr<'_>,
-        key: &[Field],
-        seek: Seek,
-        latching: Latching,
-    ) -> Result<Cursor, StoreError> {
-        unimplemented!()
+
+    /// All pages, the leaves first, each level from left to right.
+    fn all_pages(&self, pool: &BufferPool) -> Result<Vec<PageNo>, StoreError> {
+        let mut levels = Vec::new();
+        let mut first = self.root;
+        loop {
+            let mut mtr = Mtr::begin(pool);
+            let mut pages = Vec::new();
+            let mut below = None;
+            let mut at = first;
+            while at != NO_PAGE {
+                let latched = mtr.latch(at, LatchMode::Shared)?;
+                pages.push(at);
+                let page = mtr.page(latched);
+                if below.is_none() && page.level() > 0 {
+                    below = Some(self.record_at(&mtr, latched, page.first_record()).child());
+                }
+                at = page.next();
+                mtr.release(latched);
+            }
+            levels.push(pages);
+            match below {
+                Some(page) => first = page,
+                None => break,
+            }
+        }
+        Ok(levels.into_iter().rev().flatten().collect())
     }
-    /// The first row (or the supremum, if the tree is empty).
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn first(&self, mtr: &mut Mtr<'_>, latching: Latching) -> Result<Cursor, StoreError> {
-        unimplemented!()
-    }
-    /// The last row (or the infimum, if the tree is empty).
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn last(&self, mtr: &mut Mtr<'_>, latching: Latching) -> Result<Cursor, StoreError> {
-        unimplemented!()
-    }
-    /// Moves on: to the next row of the page, then its supremum, then the next page's first row.
-    /// `false`, without moving, on the last page's supremum.
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn next(&self, mtr: &mut Mtr<'_>, cursor: &mut Cursor) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
-    /// Moves back: to the previous row of the page, then its infimum, then the previous page's
-    /// last row. `false`, without moving, on the first page's infimum.
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn prev(&self, mtr: &mut Mtr<'_>, cursor: &mut Cursor) -> Result<bool, StoreError> {
-        unimplemented!()
-    }
+
     /// The record on which the cursor stands.
     #[must_use]
     pub fn record<'m>(&'m self, mtr: &'m Mtr<'_>, cursor: Cursor) -> Record<'m> {
-        unimplemented!()
+        self.record_at(mtr, cursor.page, cursor.origin)
     }
+
+    pub(super) fn record_at<'m>(
+        &'m self,
+        mtr: &'m Mtr<'_>,
+        page: Latched,
+        origin: u16,
+    ) -> Record<'m> {
+        Record::new(mtr.page(page), &self.layout, origin)
+    }
+
     /// The record after the cursor's on its page: a row or the supremum. The cursor must not
     /// stand on the supremum.
     #[must_use]
     pub fn successor(&self, mtr: &Mtr<'_>, cursor: Cursor) -> Cursor {
-        unimplemented!()
+        assert_ne!(cursor.origin, SUPREMUM, "nothing comes after the supremum");
+        let origin = mtr.page(cursor.page).next_record(cursor.origin);
+        Cursor { origin, ..cursor }
     }
-    /// Inserts after the cursor, which a seek `AtOrBefore` for the whole key has placed.
-    ///
-    /// # Errors
-    /// When the row is too large.
-    pub fn insert(
-        &self,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        tuple: &Tuple,
-        moves: &dyn RecordMoves,
-    ) -> Result<Insertion, StoreError> {
-        unimplemented!()
-    }
-    /// Inserts after the cursor, splitting pages as needed. Needs [`Latching::ModifyTree`].
-    ///
-    /// # Errors
-    /// When the row is too large or no page can be had; nothing has changed then.
-    pub fn insert_splitting(
-        &self,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        tuple: &Tuple,
-        moves: &dyn RecordMoves,
-    ) -> Result<Cursor, StoreError> {
-        unimplemented!()
-    }
-    /// Takes the record off its page for good.
-    #[must_use]
-    pub fn remove(&self, mtr: &mut Mtr<'_>, cursor: Cursor) -> Removal {
-        unimplemented!()
-    }
-    /// Takes the record off, merging pages as needed. Needs [`Latching::ModifyTree`].
-    ///
-    /// # Errors
-    /// When pages cannot be read; nothing has changed then.
-    pub fn remove_merging(
-        &self,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        moves: &dyn RecordMoves,
-    ) -> Result<(), StoreError> {
-        unimplemented!()
-    }
+
     /// Marks the record as deleted, or takes the mark away.
     pub fn set_deleted(&self, mtr: &mut Mtr<'_>, cursor: Cursor, deleted: bool) {
-        unimplemented!()
+        let op = PageOp::SetFlags {
+            at: cursor.origin,
+            flags: if deleted { DELETED } else { 0 },
+            mask: DELETED,
+        };
+        mtr.apply(cursor.page, op);
     }
-    /// Replaces the record's fields by others with an equal key. The deleted mark stays.
-    ///
-    /// # Errors
-    /// When the row is too large.
-    pub fn update(
-        &self,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        tuple: &Tuple,
-        moves: &dyn RecordMoves,
-    ) -> Result<Update, StoreError> {
-        unimplemented!()
-    }
-    /// Replaces the record's fields, splitting or merging pages as needed. Needs
-    /// [`Latching::ModifyTree`].
-    ///
-    /// # Errors
-    /// When the row is too large or no page can be had; nothing has changed then.
-    pub fn update_splitting(
-        &self,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        tuple: &Tuple,
-        moves: &dyn RecordMoves,
-    ) -> Result<Cursor, StoreError> {
-        unimplemented!()
-    }
+
     /// The newest transaction that changed the page (kept for secondary indexes).
     #[must_use]
     pub fn max_trx(&self, mtr: &Mtr<'_>, cursor: Cursor) -> u64 {
-        unimplemented!()
+        mtr.page(cursor.page).max_trx()
     }
+
     /// Raises [`Self::max_trx`] to `trx`, if it is lower. Needs an exclusive latch.
     pub fn raise_max_trx(&self, mtr: &mut Mtr<'_>, cursor: Cursor, trx: u64) {
-        unimplemented!()
+        raise_max_trx(mtr, cursor.page, trx);
     }
-    /// A row or pseudo-record by its page and heap number, for listings of locks. The page is
-    /// latched shared unless it is latched already.
+
+    /// A row or pseudo-record of a leaf by its page and heap number, for listings of locks. The
+    /// page is latched shared unless it is latched already.
     ///
     /// # Errors
     /// When the page cannot be read.
@@ -224,33 +162,46 @@ impl Tree {
         page: PageNo,
         heap: u16,
     ) -> Result<Option<Cursor>, StoreError> {
-        unimplemented!()
+        let latched = mtr.latch(page, LatchMode::Shared)?;
+        let found = if self.is_leaf(mtr, latched) {
+            mtr.page(latched).record_with_heap_no(heap)
+        } else {
+            None
+        };
+        Ok(found.map(|origin| Cursor {
+            page: latched,
+            origin,
+        }))
     }
-    /// About how many rows lie between two places, each a key prefix and how to seek it (`None`:
-    /// the tree's end). Exact when there are few.
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn estimate(
-        &self,
-        pool: &BufferPool,
-        lower: Option<(&[Field], Seek)>,
-        upper: Option<(&[Field], Seek)>,
-    ) -> Result<u64, StoreError> {
-        unimplemented!()
+
+    /// Whether a page is a leaf of this tree.
+    pub(super) fn is_leaf(&self, mtr: &Mtr<'_>, page: Latched) -> bool {
+        let page = mtr.page(page);
+        page.kind() == Some(PageKind::Index) && page.index() == self.index && page.level() == 0
     }
-    /// Number of leaf pages.
-    ///
-    /// # Errors
-    /// When pages cannot be read.
-    pub fn leaf_pages(&self, pool: &BufferPool) -> Result<u64, StoreError> {
-        unimplemented!()
+
+    pub(super) fn is_root(&self, mtr: &Mtr<'_>, page: Latched) -> bool {
+        mtr.page_no(page) == self.root
     }
-    /// Checks the whole tree: order, heaps, directories, levels, sibling links, parents' keys.
-    ///
-    /// # Errors
-    /// `Damaged`, with the page and what is wrong; or pages cannot be read.
-    pub fn check(&self, pool: &BufferPool) -> Result<TreeStats, StoreError> {
-        unimplemented!()
+
+    /// A row's image, unless it is too large.
+    pub(super) fn row_image(&self, tuple: &Tuple) -> Result<RecordImage, StoreError> {
+        let bytes = self.layout.row_size(tuple);
+        if bytes > MAX_RECORD_SIZE {
+            let limit = MAX_RECORD_SIZE;
+            return Err(StoreError::RowTooLarge { bytes, limit });
+        }
+        Ok(self.layout.row_image(tuple))
+    }
+
+    pub(super) fn latch_tree(&self, mtr: &mut Mtr<'_>, mode: LatchMode) {
+        mtr.latch_tree(self.index, &self.latch, mode);
+    }
+}
+
+/// Raises a page's newest transaction.
+pub(super) fn raise_max_trx(mtr: &mut Mtr<'_>, page: Latched, trx: u64) {
+    if mtr.page(page).max_trx() < trx {
+        mtr.apply(page, PageOp::write(MAX_TRX, &trx.to_be_bytes()));
     }
 }

@@ -62,7 +62,7 @@ pub(super) const DIRECTION: usize = 50;
 pub(super) const DIRECTION_COUNT: usize = 52;
 pub(super) const RECORDS: usize = 54;
 pub(crate) const MAX_TRX: usize = 56;
-pub(crate) const LEVEL: usize = 64;
+pub(super) const LEVEL: usize = 64;
 pub(super) const INDEX: usize = 66;
 
 /// Origin of the pseudo-record before all others.

@@ -81,7 +81,7 @@ impl RecordKind {
 pub(crate) const DELETED: u8 = 0x20;
 /// Set in a record's first header byte: before every key, whatever its fields say. The first
 /// record of the first page of each level above the leaves has it.
-pub(super) const LOWEST: u8 = 0x10;
+pub(crate) const LOWEST: u8 = 0x10;
 
 /// A whole record outside a page: what a page change puts there. Heap number, owned count and link
 /// are the page's affair and zero here.

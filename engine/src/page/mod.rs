@@ -20,10 +20,10 @@ mod tuple;
 pub use format::{
     CONTENT_END, CONTENT_START, INFIMUM, NO_PAGE, PAGE_SIZE, Page, PageKind, SUPREMUM,
 };
-pub(crate) use format::{LEVEL, MAX_TRX, NEXT, PREV};
+pub(crate) use format::{MAX_TRX, NEXT, PREV};
 pub use index::MAX_RECORD_SIZE;
 pub(crate) use index::{EMPTY_PAGE_SPACE, directory_space};
-pub(crate) use layout::DELETED;
+pub(crate) use layout::{DELETED, LOWEST};
 pub use layout::{FieldLayout, RecordImage, RecordLayout, Storage};
 pub use op::PageOp;
 pub use record::{Extent, Record};
