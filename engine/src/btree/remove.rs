@@ -11,15 +11,21 @@ use crate::{
 pub(super) const MERGE_LIMIT: usize = PAGE_SIZE / 2;
 
 impl Tree {
-    /// Takes the record off its page for good, if the page keeps enough.
-    #[must_use = "the record stays if the tree must change"]
-    pub fn remove(&self, mtr: &mut Mtr<'_>, cursor: Cursor) -> Removal {
+    /// Whether [`Self::remove`] would take the record off without changing the tree.
+    #[must_use]
+    pub fn can_remove(&self, mtr: &Mtr<'_>, cursor: Cursor) -> bool {
         let size = self.record(mtr, cursor).extent().size();
         let page = mtr.page(cursor.page);
         let keeps_little = page.data_size() - size < MERGE_LIMIT;
         let is_alone = page.prev() == NO_PAGE && page.next() == NO_PAGE;
         let too_little = keeps_little || is_alone || page.record_count() < 2;
-        if too_little && !self.is_root(mtr, cursor.page) {
+        !too_little || self.is_root(mtr, cursor.page)
+    }
+
+    /// Takes the record off its page for good, if the page keeps enough.
+    #[must_use = "the record stays if the tree must change"]
+    pub fn remove(&self, mtr: &mut Mtr<'_>, cursor: Cursor) -> Removal {
+        if !self.can_remove(mtr, cursor) {
             return Removal::NeedsTree;
         }
         self.remove_all(mtr, cursor.page, &[cursor.origin]);

@@ -130,6 +130,13 @@ impl Tree {
         Cursor { origin, ..cursor }
     }
 
+    /// Whether there are leaves before and after the cursor's.
+    #[must_use]
+    pub fn has_neighbours(&self, mtr: &Mtr<'_>, cursor: Cursor) -> (bool, bool) {
+        let page = mtr.page(cursor.page);
+        (page.prev() != NO_PAGE, page.next() != NO_PAGE)
+    }
+
     /// Marks the record as deleted, or takes the mark away.
     pub fn set_deleted(&self, mtr: &mut Mtr<'_>, cursor: Cursor, deleted: bool) {
         let op = PageOp::SetFlags {

@@ -78,8 +78,6 @@ pub enum InheritAtReadCommitted {
     OppositeOfStatement,
     /// All of a transaction whose current statement checked for duplicates.
     WithinStatement,
-    /// Those that covered the gap already, shared ones only.
-    GapsOnly,
 }
 
 /// How deadlocks are looked for.

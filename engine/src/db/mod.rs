@@ -1,0 +1,232 @@
+//! The engine: everything wired together.
+//!
+//! An [`Engine`] is one database. Its methods take `&self` and may be called from many threads; a
+//! [`Trx`] belongs to one session at a time. Nothing here sleeps: an operation that has to wait for a
+//! lock says so, and the driver parks ([`Engine::park`]) or runs somebody else.
+//!
+//! - **E1** Whatever a step causes for others (wake-ups, deadlock reports) is handed on after the
+//!   step has given back its latches, before it returns.
+//! - **E2** All state is plain data: [`Engine::fork`] copies it, pages by reference until one side
+//!   writes.
+
+mod catalog;
+mod check;
+mod ddl;
+mod persistence;
+mod picture;
+mod statistics;
+mod steps;
+mod texts;
+mod transactions;
+mod waits;
+
+use std::sync::{Arc, atomic::AtomicU64};
+
+use gaplock_lockmgr::{DetectorKind, GrantKind, LockConfig, LockTable, StructReuse, VictimKind};
+use gaplock_wal::{Disk, Log, Lsn, MemoryDisk};
+use parking_lot::{Mutex, RwLock};
+
+pub use check::CheckReport;
+pub use picture::{Deadlock, DeadlockPart, LockKey, LockKind, LockRow, LockWait, TrxInfo};
+pub use waits::WaitState;
+
+use crate::{
+    buffer::{BufferPool, PoolConfig},
+    error::Error,
+    profile::{Detection, GrantOrder, Profile},
+    trx::{Trx, TrxSystem},
+    undo::UndoSpace,
+};
+
+/// How an engine is set up.
+#[derive(Clone, Debug)]
+pub struct EngineConfig {
+    /// Whose behaviour it has.
+    pub profile: Profile,
+    /// Pages that the buffer pool holds.
+    pub pool_frames: usize,
+    /// Shards of the lock table; a power of two.
+    pub lock_shards: u32,
+    /// Keep wake-ups in their order, for a driver that steps sessions itself.
+    pub record_wakeups: bool,
+    /// Keep statement, step and reason of each lock.
+    pub keep_provenance: bool,
+}
+
+impl EngineConfig {
+    /// For one thread that steps all sessions: small, and quick to fork.
+    #[must_use]
+    pub fn for_lab(profile: Profile) -> Self {
+        Self {
+            profile,
+            pool_frames: 1 << 16,
+            lock_shards: 1,
+            record_wakeups: true,
+            keep_provenance: true,
+        }
+    }
+
+    /// For many threads.
+    #[must_use]
+    pub fn for_threads(profile: Profile) -> Self {
+        Self {
+            profile,
+            pool_frames: 8192,
+            lock_shards: 64,
+            record_wakeups: false,
+            keep_provenance: true,
+        }
+    }
+
+    fn lock_config(&self) -> LockConfig {
+        let profile = &self.profile;
+        LockConfig {
+            shards: self.lock_shards,
+            detector: match profile.detection {
+                Detection::DepthFirst => DetectorKind::DepthFirst {
+                    depth: 200,
+                    steps: 1_000_000,
+                },
+                Detection::BackgroundOneEdge => DetectorKind::BackgroundOneEdge,
+                Detection::Brent => DetectorKind::Brent,
+                Detection::Off => DetectorKind::Off,
+            },
+            victim: match (profile.victim_from_whole_cycle, profile.detection) {
+                (false, _) => VictimKind::LighterOfTwo,
+                (true, Detection::Brent) => VictimKind::LightestElseRequester,
+                (true, _) => VictimKind::LightestInCycle,
+            },
+            grant: match profile.grant_order {
+                GrantOrder::Fifo => GrantKind::Fifo,
+                GrantOrder::ContentionAware => GrantKind::ContentionAware,
+                GrantOrder::ContentionAwareFrom32 => GrantKind::ContentionAwareFrom(32),
+            },
+            struct_reuse: if profile.struct_reuse_with_waiters {
+                StructReuse::AlwaysFront
+            } else {
+                StructReuse::UnlessWaiters
+            },
+            next_key_upgrade_asks_gap: profile.next_key_upgrade_asks_gap,
+            bypass_blocked_waiters: profile.bypass_blocked_waiters,
+            keep_provenance: self.keep_provenance,
+        }
+    }
+}
+
+/// One database.
+#[derive(Debug)]
+pub struct Engine {
+    config: EngineConfig,
+    pub(crate) pool: BufferPool,
+    pub(crate) locks: LockTable,
+    pub(crate) trxs: TrxSystem,
+    pub(crate) undo: UndoSpace,
+    pub(crate) texts: texts::StatementTexts,
+    pub(crate) purge_latch: Mutex<()>,
+    catalog: RwLock<catalog::Catalog>,
+    /// One definition changes at a time.
+    definition_latch: Mutex<()>,
+    waits: waits::Mailbox,
+    deadlocks: Mutex<picture::DeadlockLog>,
+    now: AtomicU64,
+}
+
+impl Engine {
+    /// Opens the database on a disk, or creates one on an empty disk.
+    ///
+    /// # Errors
+    /// When files cannot be read or written, or are damaged.
+    pub fn open(config: EngineConfig, disk: Arc<dyn Disk>) -> Result<Self, Error> {
+        let log = Arc::new(Log::discarding(Lsn(0)));
+        let pool_config = PoolConfig {
+            frames: config.pool_frames,
+        };
+        if persistence::exists(&*disk)? {
+            let pool = BufferPool::open(disk, log, pool_config)?;
+            let mut engine = Self::assemble(config, pool, 1);
+            engine.load()?;
+            Ok(engine)
+        } else {
+            let pool = BufferPool::create(disk, log, pool_config)?;
+            let engine = Self::assemble(config, pool, 1);
+            engine.initialise()?;
+            Ok(engine)
+        }
+    }
+
+    /// A new database in memory, for one thread that steps all sessions.
+    ///
+    /// # Errors
+    /// When there is not enough memory for a single page's worth of bookkeeping.
+    pub fn in_memory(profile: Profile) -> Result<Self, Error> {
+        Self::open(EngineConfig::for_lab(profile), Arc::new(MemoryDisk::new()))
+    }
+
+    fn assemble(config: EngineConfig, pool: BufferPool, next_id: u64) -> Self {
+        Self {
+            locks: LockTable::new(config.lock_config()),
+            waits: waits::Mailbox::new(config.record_wakeups),
+            config,
+            pool,
+            trxs: TrxSystem::new(next_id),
+            undo: UndoSpace::default(),
+            texts: texts::StatementTexts::default(),
+            purge_latch: Mutex::new(()),
+            catalog: RwLock::default(),
+            definition_latch: Mutex::new(()),
+            deadlocks: Mutex::default(),
+            now: AtomicU64::new(0),
+        }
+    }
+
+    /// A copy of the whole database that shares pages until one side writes them. Nobody may be
+    /// inside the engine meanwhile. `None` on a disk that cannot be copied (real files).
+    #[must_use]
+    pub fn fork(&self) -> Option<Self> {
+        Some(Self {
+            config: self.config.clone(),
+            pool: self.pool.fork()?,
+            locks: self.locks.fork(),
+            trxs: self.trxs.fork(),
+            undo: self.undo.fork(),
+            texts: self.texts.fork(),
+            purge_latch: Mutex::new(()),
+            catalog: RwLock::new(self.catalog.read().fork()),
+            definition_latch: Mutex::new(()),
+            waits: self.waits.fork(),
+            deadlocks: Mutex::new(self.deadlocks.lock().clone()),
+            now: AtomicU64::new(self.now()),
+        })
+    }
+
+    /// The profile.
+    #[must_use]
+    pub fn profile(&self) -> &Profile {
+        &self.config.profile
+    }
+
+    /// Whose time it is, in microseconds, as the driver last said.
+    #[must_use]
+    pub fn now(&self) -> u64 {
+        self.now.load(std::sync::atomic::Ordering::Relaxed)
+    }
+
+    /// The lock table, for measurements and pictures.
+    #[must_use]
+    pub fn lock_table_view(&self) -> &LockTable {
+        &self.locks
+    }
+
+    /// Counters of the buffer pool.
+    #[must_use]
+    pub fn pool_counters(&self) -> crate::buffer::PoolCounters {
+        self.pool.counters()
+    }
+
+    /// A read view, unless the transaction has one.
+    pub(crate) fn ensure_view(&self, trx: &mut Trx) {
+        if trx.view.is_none() {
+            trx.view = Some(self.trxs.open_view());
+        }
+    }
+}

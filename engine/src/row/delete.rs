@@ -1,0 +1,141 @@
+//! Deleting a row: its records are marked, and purge removes them when nobody can see them.
+
+use std::sync::Arc;
+
+use super::{
+    Step,
+    change::ChangeProgress,
+    foreign::ChildChecks,
+    rollback::{Rollback, Undoing},
+};
+use crate::{
+    db::Engine,
+    error::Error,
+    table::{RowImage, RowReference, Table},
+    trx::Trx,
+    types::Value,
+};
+
+/// A deletion under way. The row must be locked exclusively.
+#[derive(Clone, Debug)]
+pub struct Delete {
+    table: Arc<Table>,
+    reference: RowReference,
+    row: Vec<Value>,
+    pub(super) depth: u32,
+    image: Option<RowImage>,
+    stage: Stage,
+    undoing: Undoing,
+}
+
+#[derive(Clone, Debug)]
+enum Stage {
+    Row(ChangeProgress),
+    Children(Box<ChildChecks>),
+    Entry(usize),
+    Undo(Rollback),
+    Over,
+}
+
+impl Delete {
+    /// A deletion that has not begun. `row` has the row's values as they are.
+    #[must_use]
+    pub fn new(table: Arc<Table>, reference: RowReference, row: Vec<Value>) -> Self {
+        Self {
+            table,
+            reference,
+            row,
+            depth: 0,
+            image: None,
+            stage: Stage::Row(ChangeProgress::default()),
+            undoing: Undoing::default(),
+        }
+    }
+
+    /// Goes on by one mini-transaction.
+    ///
+    /// # Errors
+    /// Deadlock, time-out, a child row that refers to this one, or a damaged page; what had been
+    /// marked is undone, or to be undone with the statement or transaction.
+    pub fn step(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<()>, Error> {
+        engine.run_step(trx, |trx| self.run(engine, trx))
+    }
+
+    pub(super) fn run(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<()>, Error> {
+        match self.advance(engine, trx) {
+            Err(error) => match self.undoing.begin(trx, error) {
+                Ok(rollback) => {
+                    self.stage = Stage::Undo(rollback);
+                    Ok(Step::Progress)
+                }
+                Err(error) => Err(error),
+            },
+            other => other,
+        }
+    }
+
+    fn advance(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<()>, Error> {
+        let table = self.table.clone();
+        if self.image.is_none() {
+            self.undoing.mark(engine, trx);
+            let mut image = table.encode_row(&self.row)?;
+            if table.has_hidden_key() {
+                image.row_id.clone_from(&self.reference.0[0]);
+            }
+            self.image = Some(image);
+        }
+        let Some(image) = &self.image else {
+            return Ok(Step::Done(()));
+        };
+        match &mut self.stage {
+            Stage::Row(progress) => {
+                match engine.change_clustered(trx, &table, &self.reference, None, progress)? {
+                    Step::Done(()) => {
+                        let checks = ChildChecks::for_deletion(engine, &table, image, self.depth);
+                        self.stage = if checks.is_empty() {
+                            Stage::Entry(1)
+                        } else {
+                            Stage::Children(Box::new(checks))
+                        };
+                    }
+                    Step::Progress => {}
+                    Step::Wait => return Ok(Step::Wait),
+                }
+            }
+            Stage::Children(checks) => match checks.run(engine, trx)? {
+                Step::Done(()) => self.stage = Stage::Entry(1),
+                Step::Progress => {}
+                Step::Wait => return Ok(Step::Wait),
+            },
+            Stage::Entry(index) => {
+                let Some(target) = table.indexes.get(*index) else {
+                    self.stage = Stage::Over;
+                    return Ok(Step::Done(()));
+                };
+                match engine.delete_entry(trx, target, image)? {
+                    Step::Done(()) => *index += 1,
+                    Step::Progress => {}
+                    Step::Wait => return Ok(Step::Wait),
+                }
+            }
+            Stage::Undo(rollback) => match rollback.run(engine, trx)? {
+                Step::Done(()) => {
+                    self.stage = Stage::Over;
+                    return match self.undoing.error.take() {
+                        Some(error) => Err(*error),
+                        None => Ok(Step::Done(())),
+                    };
+                }
+                Step::Progress => {}
+                Step::Wait => return Ok(Step::Wait),
+            },
+            Stage::Over => return Ok(Step::Done(())),
+        }
+        let finished = matches!(self.stage, Stage::Entry(index) if index == table.indexes.len());
+        Ok(if finished {
+            Step::Done(())
+        } else {
+            Step::Progress
+        })
+    }
+}

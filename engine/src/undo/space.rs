@@ -1,0 +1,200 @@
+//! Undo pages: appending records, reading them, giving pages back.
+//!
+//! | offset in page | bytes | content |
+//! |---|---|---|
+//! | 38 | 2 | offset after the last record |
+//! | 40 | ... | records: length (2), transaction (8), record |
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use gaplock_lockmgr::TrxId;
+use gaplock_wal::{FileId, PageId, PageNo};
+use parking_lot::Mutex;
+
+use super::UndoRecord;
+use crate::{
+    buffer::BufferPool,
+    error::StoreError,
+    mtr::{LatchMode, Mtr},
+    page::{CONTENT_END, CONTENT_START, PageKind},
+    table::RollPointer,
+};
+
+const USED: usize = CONTENT_START;
+const FIRST: usize = CONTENT_START + 2;
+const HEADER: usize = 10;
+
+/// Where a transaction appends: a page and the offset of the next record in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    page: PageNo,
+    used: u16,
+}
+
+/// All undo pages: which segments are idle, and how many records of each page are still needed.
+#[derive(Debug, Default)]
+pub struct UndoSpace {
+    state: Mutex<State>,
+}
+
+#[derive(Clone, Debug, Default)]
+struct State {
+    idle: Vec<Segment>,
+    full: BTreeSet<PageNo>,
+    empty: Vec<PageNo>,
+    needed: BTreeMap<PageNo, u32>,
+}
+
+impl UndoSpace {
+    /// A copy for a forked engine.
+    #[must_use]
+    pub fn fork(&self) -> Self {
+        Self {
+            state: Mutex::new(self.state.lock().clone()),
+        }
+    }
+
+    /// Appends a record through `segment` (drawing one first if need be); returns where it is.
+    ///
+    /// # Errors
+    /// When no page can be had, or the record does not fit a page.
+    pub fn append(
+        &self,
+        pool: &BufferPool,
+        segment: &mut Option<Segment>,
+        writer: TrxId,
+        record: &UndoRecord,
+    ) -> Result<RollPointer, StoreError> {
+        let body = record.encode();
+        let length = HEADER + body.len();
+        if FIRST + length > CONTENT_END {
+            return Err(StoreError::RowTooLarge {
+                bytes: length,
+                limit: CONTENT_END - FIRST,
+            });
+        }
+        let mut mtr = Mtr::begin(pool);
+        let fits = |s: &Segment| usize::from(s.used) + length <= CONTENT_END;
+        let mut place = match segment.take().or_else(|| self.state.lock().idle.pop()) {
+            Some(place) if fits(&place) => place,
+            full => self.next_page(&mut mtr, full)?,
+        };
+        let page = mtr.latch(place.page, LatchMode::Exclusive)?;
+        let mut bytes = Vec::with_capacity(length);
+        bytes.extend((body.len() as u16).to_le_bytes());
+        bytes.extend(writer.0.to_le_bytes());
+        bytes.extend(body);
+        mtr.write_bytes(page, usize::from(place.used), &bytes);
+        let pointer = RollPointer {
+            insert: record.old.is_none(),
+            page: place.page,
+            offset: place.used,
+        };
+        place.used += length as u16;
+        mtr.write_bytes(page, USED, &place.used.to_le_bytes());
+        mtr.commit();
+        *self.state.lock().needed.entry(place.page).or_default() += 1;
+        *segment = Some(place);
+        Ok(pointer)
+    }
+
+    /// A fresh page for a segment whose page is full.
+    fn next_page(&self, mtr: &mut Mtr<'_>, full: Option<Segment>) -> Result<Segment, StoreError> {
+        let reused = {
+            let mut state = self.state.lock();
+            if let Some(full) = full {
+                state.filled(full.page);
+            }
+            state.empty.pop()
+        };
+        let page = match reused {
+            Some(page) => page,
+            None => {
+                let latched = mtr.allocate(PageKind::Undo)?;
+                mtr.page_no(latched)
+            }
+        };
+        Ok(Segment {
+            page,
+            used: FIRST as u16,
+        })
+    }
+
+    /// Reads a record and who wrote it.
+    ///
+    /// # Errors
+    /// When the page cannot be read, or has no such record (`Damaged`).
+    pub fn read(
+        &self,
+        pool: &BufferPool,
+        at: RollPointer,
+    ) -> Result<(TrxId, UndoRecord), StoreError> {
+        let mut mtr = Mtr::begin(pool);
+        let latched = mtr.latch(at.page, LatchMode::Shared)?;
+        let bytes = mtr.page(latched).bytes();
+        let parsed = (|| {
+            let header = bytes
+                .get(usize::from(at.offset)..)?
+                .split_at_checked(HEADER)?;
+            let length = usize::from(u16::from_le_bytes(header.0[..2].try_into().ok()?));
+            let writer = u64::from_le_bytes(header.0[2..].try_into().ok()?);
+            Some((TrxId(writer), UndoRecord::decode(header.1.get(..length)?)?))
+        })();
+        parsed.ok_or_else(|| StoreError::Damaged {
+            page: PageId::new(FileId(0), at.page),
+            what: format!("no undo record at offset {}", at.offset),
+        })
+    }
+
+    /// A transaction is done with its segment.
+    pub fn give_back(&self, segment: Segment) {
+        let mut state = self.state.lock();
+        let needed = state.needed.contains_key(&segment.page);
+        let used = if needed { segment.used } else { FIRST as u16 };
+        state.idle.push(Segment { used, ..segment });
+    }
+
+    /// All pages that nobody appends to, for a database that closes.
+    #[must_use]
+    pub fn take_pages(&self) -> Vec<PageNo> {
+        let state = std::mem::take(&mut *self.state.lock());
+        let idle = state.idle.into_iter().map(|segment| segment.page);
+        idle.chain(state.empty).chain(state.full).collect()
+    }
+
+    /// Records that nobody can need any more: rolled back, committed insertions, purged.
+    pub fn forget(&self, records: impl IntoIterator<Item = RollPointer>) {
+        let mut state = self.state.lock();
+        for record in records {
+            let Some(count) = state.needed.get_mut(&record.page) else {
+                continue;
+            };
+            *count -= 1;
+            if *count == 0 {
+                state.needed.remove(&record.page);
+                state.unneeded(record.page);
+            }
+        }
+    }
+}
+
+impl State {
+    /// The last needed record of a page went away: an idle segment there starts over, a full page
+    /// can be used anew; a page to which a transaction is appending is seen to by `give_back`.
+    fn unneeded(&mut self, page: PageNo) {
+        if let Some(segment) = self.idle.iter_mut().find(|segment| segment.page == page) {
+            segment.used = FIRST as u16;
+        } else if self.full.remove(&page) {
+            self.empty.push(page);
+        }
+    }
+
+    /// A page has no room left.
+    fn filled(&mut self, page: PageNo) {
+        if self.needed.contains_key(&page) {
+            self.full.insert(page);
+        } else {
+            self.empty.push(page);
+        }
+    }
+}
