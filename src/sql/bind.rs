@@ -226,13 +226,16 @@ impl<'a> Binder<'a> {
                 high,
                 negated,
             } => {
-                let operand = self.bind(operand)?;
-                let (low, high) = (self.bind(low)?, self.bind(high)?);
-                let both = Expression::And(vec![
-                    self.comparison(Comparison::GreaterOrEqual, operand.clone(), low),
-                    self.comparison(Comparison::LessOrEqual, operand, high),
-                ]);
-                Ok(negate_if(*negated, both))
+                let operand = Box::new(self.bind(operand)?);
+                let (low, high) = (Box::new(self.bind(low)?), Box::new(self.bind(high)?));
+                let collation = self.collation([&*operand, &*low, &*high]);
+                let bound = Expression::Between {
+                    operand,
+                    low,
+                    high,
+                    collation,
+                };
+                Ok(negate_if(*negated, bound))
             }
             Expr::Like {
                 operand,

@@ -4,4 +4,5 @@ pub mod bind;
 pub mod error;
 pub mod expr;
 pub mod parse;
+pub mod plan;
 mod print;

@@ -68,7 +68,7 @@ pub(super) fn number(value: &Value) -> f64 {
 }
 
 /// The number that a text begins with, and whether the whole text is one.
-pub(super) fn numeric_prefix(text: &str) -> (f64, bool) {
+pub(crate) fn numeric_prefix(text: &str) -> (f64, bool) {
     let text = text.trim();
     let mut end = 0;
     for (at, character) in text.char_indices() {

@@ -148,6 +148,27 @@ impl Expression {
                     .map(|ordering| compared(*operator, &left, &right, ordering))
             }
             Expression::IsNull(operand) => Ok(Some(operand.evaluate(environment)?.is_null())),
+            Expression::Between {
+                operand,
+                low,
+                high,
+                collation,
+            } => {
+                let operand = operand.evaluate(environment)?;
+                let side = |bound: &Expression, wanted: Comparison| {
+                    let bound = bound.evaluate(environment)?;
+                    let ordering =
+                        checked_compare(&operand, &bound, *collation, environment.strict)?;
+                    Ok(compared(wanted, &operand, &bound, ordering))
+                };
+                let low: Result<Option<bool>, SqlError> = side(low, Comparison::GreaterOrEqual);
+                let high = side(high, Comparison::LessOrEqual)?;
+                Ok(match (low?, high) {
+                    (Some(false), _) | (_, Some(false)) => Some(false),
+                    (Some(true), Some(true)) => Some(true),
+                    _ => None,
+                })
+            }
             Expression::In {
                 operand,
                 list,

@@ -13,6 +13,7 @@ mod tests;
 
 use gaplock_engine::types::{Collation, Value};
 
+pub(crate) use compare::numeric_prefix;
 pub use compare::{compare, like};
 pub use evaluate::{Environment, SubqueryResult, truth};
 pub use functions::Function;
@@ -73,6 +74,17 @@ pub enum Expression {
     },
     /// IS NULL.
     IsNull(Box<Expression>),
+    /// BETWEEN.
+    Between {
+        /// What is compared.
+        operand: Box<Expression>,
+        /// Lower end.
+        low: Box<Expression>,
+        /// Upper end.
+        high: Box<Expression>,
+        /// How texts compare.
+        collation: Collation,
+    },
     /// IN of a list.
     In {
         /// What is looked for.
@@ -178,6 +190,9 @@ impl Expression {
             Expression::In { operand, list, .. } => {
                 std::iter::once(&**operand).chain(list).collect()
             }
+            Expression::Between {
+                operand, low, high, ..
+            } => vec![operand, low, high],
             Expression::Like {
                 operand, pattern, ..
             } => vec![operand, pattern],

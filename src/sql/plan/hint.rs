@@ -1,0 +1,117 @@
+//! Recorded plans that are to be taken instead of our own choice.
+//!
+//! From a recording only the index, the order, the pushdown and whether rows are collected first
+//! are taken. What the bounds are, whether they hit and whether the search is unique is found from
+//! the statement, since the recording saw the table at another moment.
+
+use std::collections::BTreeSet;
+
+use super::access::{Planner, Priced};
+use super::{AccessPath, Plan, Purpose, Request};
+
+/// A recorded plan of one table.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PlanHint {
+    /// The index's name; none for a scan of the table.
+    pub key: Option<String>,
+    /// How it was used; none where the record does not say (a const table that was empty).
+    pub access: Option<HintedAccess>,
+    /// Read from its end.
+    pub backward: bool,
+    /// A condition was tested in the index.
+    pub pushed: bool,
+    /// Rows were collected before they were changed.
+    pub collect: bool,
+}
+
+/// The kinds of access that EXPLAIN prints.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum HintedAccess {
+    /// `const`, `system`.
+    Const,
+    /// `eq_ref`.
+    EqRef,
+    /// `ref`, `ref_or_null`.
+    Ref,
+    /// `range`.
+    Range,
+    /// `index`.
+    Index,
+    /// `ALL`.
+    All,
+}
+
+impl HintedAccess {
+    /// The access that EXPLAIN's word stands for.
+    #[must_use]
+    pub fn named(word: &str) -> Option<HintedAccess> {
+        Some(match word {
+            "const" | "system" => HintedAccess::Const,
+            "eq_ref" => HintedAccess::EqRef,
+            "ref" | "ref_or_null" => HintedAccess::Ref,
+            "range" => HintedAccess::Range,
+            "index" => HintedAccess::Index,
+            "ALL" => HintedAccess::All,
+            _ => return None,
+        })
+    }
+}
+
+/// The way of reading a table that a hint asks for, or the nearest to it that there is.
+pub(super) fn forced(
+    planner: &Planner<'_>,
+    table: usize,
+    hint: &PlanHint,
+    before: &BTreeSet<usize>,
+) -> Priced {
+    let shape = planner.shape(table);
+    let index = hint
+        .key
+        .as_deref()
+        .and_then(|key| shape.index(key))
+        .unwrap_or(0);
+    let reads = planner.request.purpose == Purpose::Read;
+    let whole = || Priced {
+        table: planner.table_plan(
+            table,
+            index,
+            if hint.access == Some(HintedAccess::All) {
+                AccessPath::All
+            } else {
+                AccessPath::Index
+            },
+            planner.row_count(table),
+            0,
+        ),
+        cost: 0.0,
+    };
+    let constant = || {
+        planner
+            .constant(table)
+            .filter(|constant| reads && constant.table.index == index)
+    };
+    let reference = || planner.reference(table, index, before).filter(|_| reads);
+    let range = || planner.range(table, index);
+    let found = match hint.access {
+        Some(HintedAccess::All | HintedAccess::Index) => None,
+        Some(HintedAccess::Range) => range().or_else(reference),
+        Some(HintedAccess::Ref | HintedAccess::EqRef) => reference().or_else(range),
+        Some(HintedAccess::Const) | None => constant().or_else(reference).or_else(range),
+    };
+    found.unwrap_or_else(whole)
+}
+
+/// Applies what a hint says about order, pushdown and collecting.
+pub(super) fn apply_flags(request: &Request<'_>, plan: &mut Plan) {
+    for table in &mut plan.tables {
+        let Some(hint) = request.forced.get(table.table) else {
+            continue;
+        };
+        if !hint.pushed {
+            table.pushed = None;
+        }
+        if request.tables.len() == 1 && request.purpose != Purpose::Read {
+            plan.collect = hint.collect || plan.filesort;
+        }
+    }
+}
