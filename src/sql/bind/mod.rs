@@ -1,10 +1,17 @@
 //! Names to columns, and AST expressions to [`Expression`]s.
 
+mod statement;
+
 use gaplock_engine::types::{Collation, ColumnType, Value};
 
-use super::ast::{self, BinaryOperator, Expr, Literal, Name, Select, UnaryOperator};
-use super::error::{ErrorKind, SqlError};
-use super::expr::{ColumnPlace, Comparison, Expression, Function};
+use crate::sql::ast::{self, BinaryOperator, Expr, Literal, Name, Select, UnaryOperator};
+use crate::sql::error::{ErrorKind, SqlError};
+use crate::sql::expr::{ColumnPlace, Comparison, Expression, Function};
+
+pub use statement::{
+    BoundDelete, BoundInsert, BoundSelect, BoundSource, BoundUpdate, Catalog, Query, QueryTable,
+    delete, insert, select, update,
+};
 
 /// The tables whose columns can be named.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -145,10 +152,10 @@ impl<'a> Binder<'a> {
         }
     }
 
-    /// Allows aggregates.
+    /// Allows aggregates, numbered after those of the items before.
     #[must_use]
-    pub fn with_aggregates(mut self) -> Binder<'a> {
-        self.aggregates = Some(Vec::new());
+    pub fn with_aggregates(mut self, before: Vec<Aggregate>) -> Binder<'a> {
+        self.aggregates = Some(before);
         self
     }
 
