@@ -202,6 +202,7 @@ fn mariadb_10_1() -> Profile {
     Profile {
         server_version: version("10.1.10-MariaDB"),
         pushdown_backward: false,
+        extended_key_is_unique: true,
         ..mysql_5_6()
     }
 }

@@ -193,6 +193,7 @@ impl Planner<'_> {
             let declared = definition.columns.len();
             let whole = definition.unique && known.len() >= declared;
             let extended = self.request.profile.extended_key_is_unique
+                && shape.has_named_key()
                 && !definition.clustered
                 && known.len() == definition.all_columns.len();
             let parts = if whole { declared } else { known.len() };
@@ -303,7 +304,7 @@ impl Planner<'_> {
             AccessPath::Ref(key)
         };
         Some(Priced {
-            cost: self.read_cost(table, index, 1, rows),
+            cost: self.reference_cost(table, index, rows),
             table: self.table_plan(table, index, path, rows, used),
         })
     }
@@ -335,6 +336,16 @@ impl Planner<'_> {
             table: self.table_plan(table, index, path, rows, parts),
             cost,
         })
+    }
+
+    /// The price of reading the rows of one key: a page each, unless the index covers.
+    fn reference_cost(&self, table: usize, index: usize, rows: u64) -> f64 {
+        let pages = if self.covers(table, index) {
+            1.0
+        } else {
+            rows as f64
+        };
+        pages * self.page_cost() + rows as f64 * self.row_cost()
     }
 
     /// The price of reading rows through an index.

@@ -15,6 +15,8 @@
 //! down. An UPDATE that changes the key it reads by collects its rows first.
 
 mod access;
+#[cfg(test)]
+mod agreement;
 mod candidates;
 mod explain;
 mod hint;
@@ -151,7 +153,7 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, SqlError> {
             return Ok(Plan::impossible());
         }
     }
-    let conditions = order::without_points_as_between(request, conditions)?;
+    let conditions = order::with_consequences(request, conditions);
     let planner = access::Planner {
         request,
         conditions: &conditions,

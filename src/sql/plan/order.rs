@@ -2,7 +2,6 @@
 
 use super::access::{Planner, equality};
 use super::{AccessPath, Purpose, Request, TablePlan};
-use crate::sql::error::SqlError;
 use crate::sql::expr::{ColumnPlace, Comparison, Expression};
 
 /// How an index's order fits the one asked for.
@@ -18,18 +17,14 @@ enum Fit {
     Backward,
 }
 
-/// Where the profile says so, BETWEEN with equal ends becomes an equality.
-///
-/// # Errors
-/// None today; constants are evaluated where they are used.
-pub(super) fn without_points_as_between(
+/// Adds what follows: where two columns are equal, a constant that one equals the other equals too.
+/// And where the profile says so, BETWEEN with equal ends becomes an equality.
+pub(super) fn with_consequences(
     request: &Request<'_>,
     conditions: Vec<Expression>,
-) -> Result<Vec<Expression>, SqlError> {
-    if !request.profile.between_point_is_equality {
-        return Ok(conditions);
-    }
-    Ok(conditions
+) -> Vec<Expression> {
+    let point_is_equality = request.profile.between_point_is_equality;
+    let mut conditions: Vec<Expression> = conditions
         .into_iter()
         .map(|condition| match condition {
             Expression::Between {
@@ -37,7 +32,7 @@ pub(super) fn without_points_as_between(
                 low,
                 high,
                 collation,
-            } if low == high => Expression::Compare {
+            } if point_is_equality && low == high => Expression::Compare {
                 operator: Comparison::Equal,
                 left: operand,
                 right: low,
@@ -45,7 +40,50 @@ pub(super) fn without_points_as_between(
             },
             other => other,
         })
-        .collect())
+        .collect();
+    while let Some(consequence) = consequence(&conditions) {
+        conditions.push(consequence);
+    }
+    conditions
+}
+
+/// One equality of a column and a constant that follows from the conditions and is not there yet.
+fn consequence(conditions: &[Expression]) -> Option<Expression> {
+    for pair in conditions {
+        let Expression::Compare {
+            operator: Comparison::Equal,
+            left,
+            right,
+            collation,
+        } = pair
+        else {
+            continue;
+        };
+        for (known, other) in [(left, right), (right, left)] {
+            let (Expression::Column(known), Expression::Column(place)) = (&**known, &**other)
+            else {
+                continue;
+            };
+            let constant_of = |place: ColumnPlace| {
+                conditions.iter().find_map(|condition| {
+                    let (value, nullable) = equality(condition, place)?;
+                    (value.is_constant() && !nullable).then_some(value)
+                })
+            };
+            if constant_of(*place).is_some() {
+                continue;
+            }
+            if let Some(value) = constant_of(*known) {
+                return Some(Expression::Compare {
+                    operator: Comparison::Equal,
+                    left: other.clone(),
+                    right: Box::new(value),
+                    collation: *collation,
+                });
+            }
+        }
+    }
+    None
 }
 
 /// Sets the direction of the first table that is not const, changes it to an index that gives the
@@ -60,13 +98,12 @@ pub(super) fn settle(planner: &Planner<'_>, tables: &mut [TablePlan]) -> bool {
     }
     let first = &mut tables[constants];
     let fit = fit(planner, first.table, first.index, &first.path);
-    match fit {
-        Fit::Either | Fit::Forward => return false,
-        Fit::Backward => {
-            first.backward = true;
-            return false;
+    if fit != Fit::None {
+        first.backward = fit == Fit::Backward;
+        if fit != Fit::Either && first.path == AccessPath::All {
+            first.path = AccessPath::Index;
         }
-        Fit::None => {}
+        return false;
     }
     match ordered_scan(planner, first) {
         Some(scan) => {
