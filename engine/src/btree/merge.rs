@@ -150,7 +150,8 @@ impl Tree {
         self.merge_if_useful(mtr, page, &());
     }
 
-    /// Gives up a page with what is on it.
+    /// Gives up a page with what is on it. It has a neighbour: of a leaf, who calls this has seen
+    /// to it; of a branch page, since the page below that went away has one, under another parent.
     pub(super) fn discard(&self, mtr: &mut Mtr<'_>, page: Latched, moves: &dyn RecordMoves) {
         let (prev, next) = (mtr.page(page).prev(), mtr.page(page).next());
         let (prev, next) = (self.neighbour(mtr, prev), self.neighbour(mtr, next));
@@ -161,7 +162,7 @@ impl Tree {
                 let right = mtr.page(right);
                 (right.page_no(), right.heap_no(right.first_record()))
             }
-            (None, None) => return self.discard_only_leaf(mtr, page, moves),
+            (None, None) => unreachable!("a page that is alone on its level is lifted"),
         };
         let father = self.father(mtr, page);
         link(mtr, prev, next);
@@ -177,30 +178,10 @@ impl Tree {
         give_back(mtr, page);
     }
 
-    /// Gives up the only leaf, and all pages between it and the root, which becomes an empty leaf.
-    fn discard_only_leaf(&self, mtr: &mut Mtr<'_>, leaf: Latched, moves: &dyn RecordMoves) {
-        assert_eq!(
-            mtr.page(leaf).level(),
-            0,
-            "a branch page goes with its pages"
-        );
-        let root = self.held(mtr, self.root);
-        let mut between = Vec::new();
-        let mut at = leaf;
-        while at != root {
-            between.push(at);
-            at = self.father(mtr, at).page;
-        }
-        let max_trx = mtr.page(leaf).max_trx();
-        self.format_root(mtr, root, 0);
-        raise_max_trx(mtr, root, max_trx);
-        moves.discard(self.root, SUPREMUM_HEAP_NO, mtr.page_no(leaf));
-        for page in between {
-            give_back(mtr, page);
-        }
-    }
-
     /// Moves the records of the only page below the root into the root: one level less.
+    ///
+    /// A leaf that is alone on its level is always that page: when its last neighbour went, so did
+    /// a record of their parent, and if that was alone on its level, it was lifted then.
     pub(super) fn lift_into_root(&self, mtr: &mut Mtr<'_>, moves: &dyn RecordMoves) {
         let root = self.held(mtr, self.root);
         let branch = mtr.page(root).first_record();

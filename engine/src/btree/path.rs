@@ -72,29 +72,37 @@ impl Tree {
 
     /// Where `key` belongs, going through latched pages only: on the leaf, after the record.
     pub(super) fn find_held(&self, mtr: &Mtr<'_>, key: &[Field]) -> Cursor {
-        self.find_held_on(mtr, key, 0)
+        let page = self.page_held(mtr, Target::Key(key, Bound::Through), 0);
+        let origin = self.last_within(mtr.page(page), key, Bound::Through);
+        Cursor { page, origin }
     }
 
-    fn find_held_on(&self, mtr: &Mtr<'_>, key: &[Field], level: u16) -> Cursor {
-        let target = Target::Key(key, Bound::Through);
+    /// The page of a level on the way to a target.
+    fn page_held(&self, mtr: &Mtr<'_>, target: Target<'_>, level: u16) -> Latched {
         let mut page = self.held(mtr, self.root);
         while mtr.page(page).level() > level {
             let branch = self.branch_to(mtr.page(page), target);
             page = self.held(mtr, self.record_at(mtr, page, branch).child());
         }
-        let origin = if level == 0 {
-            self.last_within(mtr.page(page), key, Bound::Through)
-        } else {
-            self.branch_to(mtr.page(page), target)
-        };
-        Cursor { page, origin }
+        page
     }
 
     /// The branch record that leads to a page, which is not the root and not empty.
     pub(super) fn father(&self, mtr: &Mtr<'_>, page: Latched) -> Cursor {
-        let first = mtr.page(page).first_record();
-        let key = self.record_at(mtr, page, first).key();
-        let father = self.find_held_on(mtr, &key, mtr.page(page).level() + 1);
+        let first = self.record_at(mtr, page, mtr.page(page).first_record());
+        // The fields of a record below all keys say nothing: keys beyond them may have come to
+        // stand to its right.
+        let key = first.key();
+        let target = if first.is_lowest() {
+            Target::First
+        } else {
+            Target::Key(&key, Bound::Through)
+        };
+        let parent = self.page_held(mtr, target, mtr.page(page).level() + 1);
+        let father = Cursor {
+            page: parent,
+            origin: self.branch_to(mtr.page(parent), target),
+        };
         let child = self.record(mtr, father).child();
         assert_eq!(child, mtr.page_no(page), "a page is found by its keys (T3)");
         father

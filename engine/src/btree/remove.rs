@@ -46,7 +46,9 @@ impl Tree {
         let key = self.record(mtr, cursor).key();
         self.prepare_merge(mtr, &key)?;
         let page = cursor.page;
-        if mtr.page(page).record_count() < 2 && !self.is_root(mtr, page) {
+        let content = mtr.page(page);
+        let is_alone = content.prev() == NO_PAGE && content.next() == NO_PAGE;
+        if content.record_count() < 2 && !is_alone {
             self.discard(mtr, page, moves);
         } else {
             self.remove_all(mtr, page, &[cursor.origin]);

@@ -4,8 +4,6 @@
 //! (or after) the new one, the page splits right there. Otherwise it splits in the middle by count
 //! and, if the record then still does not fit, by size.
 
-use gaplock_wal::PageNo;
-
 use super::{Cursor, RecordMoves, Tree, insert::heap_numbers, path::link, tree::raise_max_trx};
 use crate::{
     mtr::{Latched, Mtr},
@@ -178,22 +176,21 @@ impl Tree {
     fn attach(&self, mtr: &mut Mtr<'_>, old: Latched, new: Latched, upper: &Upper) {
         let (prev, next) = (mtr.page(old).prev(), mtr.page(old).next());
         let father = self.father(mtr, old);
-        let upper_page: PageNo;
-        match upper.side {
+        let upper_page = match upper.side {
             Side::Right => {
                 let next = self.neighbour(mtr, next);
                 link(mtr, Some(new), next);
                 link(mtr, Some(old), Some(new));
-                upper_page = mtr.page_no(new);
+                mtr.page_no(new)
             }
             Side::Left => {
                 let prev = self.neighbour(mtr, prev);
                 link(mtr, prev, Some(new));
                 link(mtr, Some(new), Some(old));
                 self.set_child(mtr, father, mtr.page_no(new));
-                upper_page = mtr.page_no(old);
+                mtr.page_no(old)
             }
-        }
+        };
         self.insert_branch(mtr, father, upper, upper_page);
     }
 

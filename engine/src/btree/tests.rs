@@ -232,21 +232,32 @@ fn lengths(longest: usize) -> impl Strategy<Value = usize> {
     prop_oneof![4 => 0..30_usize, 2 => 100..300_usize, 3 => 1000..=longest]
 }
 
-fn tuples() -> impl Strategy<Value = Tuple> {
+/// Rows of all lengths: most trees have two levels.
+fn wide() -> BoxedStrategy<Tuple> {
     let key = prop::option::weighted(0.9, (0..6u8, lengths(3000)));
-    (key, 0..40u32, lengths(4900)).prop_map(|(key, id, value)| row(key, id, value))
+    (key, 0..40u32, lengths(4900))
+        .prop_map(|(key, id, value)| row(key, id, value))
+        .boxed()
 }
 
-fn steps() -> impl Strategy<Value = Vec<Step>> {
+/// Long keys: a few on a page, on all levels.
+fn tall() -> BoxedStrategy<Tuple> {
+    let length = prop_oneof![1 => 5..40_usize, 4 => 1800..3000_usize];
+    (any::<u8>(), length, 0..3u32, lengths(4900))
+        .prop_map(|(byte, length, id, value)| row(Some((byte, length)), id, value))
+        .boxed()
+}
+
+fn steps(tuples: BoxedStrategy<Tuple>, run: usize) -> impl Strategy<Value = Vec<Step>> {
     let at = any::<prop::sample::Index>;
     let step = prop_oneof![
-        10 => tuples().prop_map(Step::Insert),
-        5 => at().prop_map(Step::Remove),
-        1 => (at(), 1..12_usize).prop_map(|(at, count)| Step::RemoveRun(at, count)),
-        3 => (at(), lengths(4900)).prop_map(|(at, value)| Step::Update(at, value)),
-        1 => (at(), any::<bool>()).prop_map(|(at, on)| Step::Mark(at, on)),
+        20 => tuples.prop_map(Step::Insert),
+        6 => at().prop_map(Step::Remove),
+        1 => (at(), 1..run).prop_map(|(at, count)| Step::RemoveRun(at, count)),
+        4 => (at(), lengths(4900)).prop_map(|(at, value)| Step::Update(at, value)),
+        2 => (at(), any::<bool>()).prop_map(|(at, on)| Step::Mark(at, on)),
     ];
-    prop::collection::vec(step, 1..150)
+    prop::collection::vec(step, 1..200)
 }
 
 type Model = BTreeMap<Vec<crate::page::Field>, (Tuple, bool)>;
@@ -335,11 +346,14 @@ fn model_neighbours(model: &Model, key: &[crate::page::Field]) -> [Option<Tuple>
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(60))]
+    #![proptest_config(ProptestConfig::with_cases(200))]
 
     /// A tree is a sorted map, whatever is done to it, and sound after every step.
     #[test]
-    fn a_tree_is_a_sorted_map(steps in steps(), clustered in any::<bool>()) {
+    fn a_tree_is_a_sorted_map(
+        steps in prop_oneof![steps(wide(), 12), steps(tall(), 60)],
+        clustered in any::<bool>(),
+    ) {
         let pool = pool(32);
         let tree = new_tree(&pool, layout(), clustered);
         let mut model = Model::new();
@@ -463,6 +477,60 @@ fn emptied_pages_merge_and_the_root_takes_the_last() {
     assert_eq!((stats.levels, stats.records), (1, 1));
     remove(&pool, &tree, &int_row(999, 0).0[..1], &());
     assert_eq!(tree.check(&pool).unwrap().records, 0);
+}
+
+/// The only row of a leaf goes with its page; the rest comes up into the root.
+#[test]
+fn the_only_row_of_a_page_goes_with_it() {
+    let pool = pool(64);
+    let tree = new_tree(&pool, layout(), true);
+    for id in 0..5 {
+        insert(&pool, &tree, &row(Some((1, 1)), id, 7900), &());
+    }
+    // Leaves 2, 3 and 4 have rows 0; 1 and 2; 3 and 4.
+    assert_eq!(tree.check(&pool).unwrap().leaf_pages, 3);
+    let told = Told::default();
+    for id in [0, 4, 1, 3, 2] {
+        remove(&pool, &tree, &row(Some((1, 1)), id, 0).0[..2], &told);
+        tree.check(&pool).unwrap();
+    }
+    let expected = [
+        // Row 0 goes with its page; the first row to the right inherits.
+        "discard 3 2 2",
+        // Row 4 leaves too little, but the left neighbour is full. Row 1 does too, and there is no
+        // left neighbour; the right one is packed anew to take row 2.
+        "move 4 to 4 Some(((2, 2), (2, 2)))",
+        "move 3 to 4 Some(((3, 3), (3, 3)))",
+        "merge_right 4 2 3",
+        // Row 3 leaves one row on the only leaf.
+        "move 4 to 1 Some(((3, 2), (3, 2)))",
+        "copy_and_discard 1 4",
+    ];
+    assert_eq!(*told.0.lock(), expected);
+    let stats = tree.check(&pool).unwrap();
+    assert_eq!((stats.levels, stats.records), (1, 0));
+    let (pages, free) = Mtr::begin(&pool).space_usage().unwrap();
+    assert_eq!(pages - free, 2);
+}
+
+/// Keys smaller than that of a level's first branch record come to stand to its right: the record
+/// is below all keys whatever its fields say, so its fields must not be searched for.
+///
+/// A page whose first record was such a one was looked for by that record's old key, and another
+/// was found.
+#[test]
+fn a_page_with_the_lowest_branch_is_found_again() {
+    let pool = pool(64);
+    let tree = new_tree(&pool, layout(), true);
+    for byte in (0..200).rev() {
+        insert(&pool, &tree, &row(Some((byte, 2900)), 0, 0), &());
+    }
+    assert!(tree.check(&pool).unwrap().levels > 3);
+    for byte in 0..200 {
+        remove(&pool, &tree, &row(Some((byte, 2900)), 0, 0).0[..2], &());
+        tree.check(&pool).unwrap();
+    }
+    assert_eq!(tree.check(&pool).unwrap().levels, 1);
 }
 
 /// An update that lengthens a row parks its locks on the infimum while the row is off the page.
