@@ -6,6 +6,7 @@ use super::{
     Step,
     change::ChangeProgress,
     foreign::ChildChecks,
+    foreign_sql::ReadChecks,
     rollback::{Rollback, Undoing},
 };
 use crate::{
@@ -30,6 +31,9 @@ pub struct Delete {
 
 #[derive(Clone, Debug)]
 enum Stage {
+    Begin,
+    /// Foreign keys that are checked by reads before the row is touched.
+    Checks(Box<ReadChecks>),
     Row(ChangeProgress),
     Children(Box<ChildChecks>),
     Entry(usize),
@@ -47,7 +51,7 @@ impl Delete {
             row,
             depth: 0,
             image: None,
-            stage: Stage::Row(ChangeProgress::default()),
+            stage: Stage::Begin,
             undoing: Undoing::default(),
         }
     }
@@ -88,6 +92,19 @@ impl Delete {
             return Ok(Step::Done(()));
         };
         match &mut self.stage {
+            Stage::Begin => {
+                let checks = ReadChecks::for_deletion(engine, &table, &self.row, self.depth);
+                self.stage = if checks.is_empty() {
+                    Stage::Row(ChangeProgress::default())
+                } else {
+                    Stage::Checks(Box::new(checks))
+                };
+            }
+            Stage::Checks(checks) => match checks.run(engine, trx)? {
+                Step::Done(()) => self.stage = Stage::Row(ChangeProgress::default()),
+                Step::Progress => {}
+                Step::Wait => return Ok(Step::Wait),
+            },
             Stage::Row(progress) => {
                 match engine.change_clustered(trx, &table, &self.reference, None, progress)? {
                     Step::Done(()) => {

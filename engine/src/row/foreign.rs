@@ -24,7 +24,7 @@ use crate::{
 };
 
 /// Deepest chain of cascades.
-const DEEPEST: u32 = 15;
+pub(super) const DEEPEST: u32 = 15;
 
 /// Parents that a row must have, still to be looked for: foreign keys by position, with the child's
 /// key.
@@ -245,7 +245,7 @@ impl ChildChecks {
 }
 
 /// Positions of the parent's columns.
-fn parent_columns(parent: &Table, key: &ForeignKey) -> Option<Vec<usize>> {
+pub(super) fn parent_columns(parent: &Table, key: &ForeignKey) -> Option<Vec<usize>> {
     key.parent_columns
         .iter()
         .map(|name| parent.column(name))
@@ -387,7 +387,7 @@ enum Found {
 
 impl Engine {
     /// The parent's table and the index through which a foreign key looks for its rows.
-    fn parent_index(&self, foreign: &ForeignKey) -> Option<(Arc<Table>, usize)> {
+    pub(super) fn parent_index(&self, foreign: &ForeignKey) -> Option<(Arc<Table>, usize)> {
         let parent = self.table(&foreign.parent)?;
         let columns = parent_columns(&parent, foreign)?;
         let at = parent.index_with_prefix(&columns)?;

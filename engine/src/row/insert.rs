@@ -8,6 +8,7 @@ use super::{
     change::{ChangeProgress, Inserted},
     entry::EntryProgress,
     foreign::ParentChecks,
+    foreign_sql::ReadChecks,
     locking::Got,
     rollback::{Rollback, Undoing},
 };
@@ -55,6 +56,9 @@ pub struct Insert {
 #[derive(Clone, Debug)]
 enum Stage {
     Begin,
+    /// Foreign keys that are checked by reads before the row is touched.
+    Checks(Box<ReadChecks>),
+    Lock,
     /// Entry `index`; 0 is the row itself.
     Index {
         index: usize,
@@ -106,7 +110,12 @@ impl Insert {
 
     fn run(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<InsertOutcome>, Error> {
         match std::mem::replace(&mut self.stage, Stage::Over) {
-            Stage::Begin => self.begin(engine, trx),
+            Stage::Begin => {
+                let checks = ReadChecks::for_insertion(engine, &self.table, &self.values);
+                self.check(engine, trx, Box::new(checks))
+            }
+            Stage::Checks(checks) => self.check(engine, trx, checks),
+            Stage::Lock => self.begin(engine, trx),
             Stage::Index {
                 index,
                 image,
@@ -151,6 +160,24 @@ impl Insert {
         }
     }
 
+    fn check(
+        &mut self,
+        engine: &Engine,
+        trx: &mut Trx,
+        mut checks: Box<ReadChecks>,
+    ) -> Result<Step<InsertOutcome>, Error> {
+        if checks.is_empty() {
+            return self.begin(engine, trx);
+        }
+        let step = checks.run(engine, trx)?;
+        self.stage = Stage::Checks(checks);
+        Ok(if step == Step::Wait {
+            Step::Wait
+        } else {
+            Step::Progress
+        })
+    }
+
     fn begin(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<InsertOutcome>, Error> {
         let mode = gaplock_lockmgr::TableMode::IX;
         let got = engine.lock_table(
@@ -161,7 +188,7 @@ impl Insert {
             WaitPolicy::Wait,
         )?;
         if got == Got::Wait {
-            self.stage = Stage::Begin;
+            self.stage = Stage::Lock;
             return Ok(Step::Wait);
         }
         self.undoing.mark(engine, trx);

@@ -15,6 +15,7 @@ mod change;
 mod delete;
 mod entry;
 mod foreign;
+mod foreign_sql;
 mod implicit;
 mod insert;
 mod locking;

@@ -8,6 +8,7 @@ use super::{
     change::{ChangeProgress, Inserted},
     entry::EntryProgress,
     foreign::{ChildChecks, ParentChecks},
+    foreign_sql::ReadChecks,
     rollback::{Rollback, Undoing},
 };
 use crate::{
@@ -54,6 +55,8 @@ struct State {
 
 #[derive(Clone, Debug)]
 enum Stage {
+    /// Foreign keys that are checked by reads before the row is touched.
+    Checks(Box<ReadChecks>),
     /// The row: in place, or marked as deleted when its key changes.
     Row(ChangeProgress),
     /// Children that refer to what changed in `index`.
@@ -142,7 +145,14 @@ impl Update {
         }
         let changed = self.table.changed_columns(&old, &new);
         let moves = self.table.clustered().depends_on(&changed);
-        let stage = Stage::Row(ChangeProgress::default());
+        let cascading = self.cascading.as_deref();
+        let (before, after, depth) = (&self.old, &self.new, self.depth);
+        let checks = ReadChecks::for_change(engine, &self.table, before, after, cascading, depth);
+        let stage = if checks.is_empty() {
+            Stage::Row(ChangeProgress::default())
+        } else {
+            Stage::Checks(Box::new(checks))
+        };
         self.state = Some(Box::new(State {
             old,
             new,
@@ -173,6 +183,11 @@ impl Update {
     ) -> Result<Step<UpdateOutcome>, Error> {
         let table = self.table.clone();
         match &mut state.stage {
+            Stage::Checks(checks) => match checks.run(engine, trx)? {
+                Step::Done(()) => state.stage = Stage::Row(ChangeProgress::default()),
+                Step::Progress => {}
+                Step::Wait => return Ok(Step::Wait),
+            },
             Stage::Row(progress) => {
                 let new = (!state.moves).then_some(&state.new);
                 match engine.change_clustered(trx, &table, &self.reference, new, progress)? {

@@ -60,7 +60,7 @@ impl Scan {
         engine.run_step(trx, |trx| self.run(engine, trx, filter))
     }
 
-    fn run(
+    pub(in crate::row) fn run(
         &mut self,
         engine: &Engine,
         trx: &mut Trx,
