@@ -12,4 +12,4 @@ mod log;
 
 pub use disk::{Disk, DiskError, DiskFile, FileDisk, MemoryDisk};
 pub use ids::{FileId, Lsn, PageId, PageNo};
-pub use log::{Log, LogConfig};
+pub use log::{Group, Log};

@@ -9,13 +9,19 @@ use proptest::prelude::*;
 use super::*;
 use crate::{
     buffer::{BufferPool, PoolConfig},
-    mtr::Mtr,
-    page::{FieldLayout, RecordLayout, Storage, Tuple},
+    mtr::{LatchMode, Mtr, changes},
+    page::{Field, FieldLayout, Page, RecordLayout, Storage, Tuple},
     types::FieldOrder,
 };
 
 fn pool(frames: usize) -> BufferPool {
     let log = Arc::new(Log::discarding(Lsn(1)));
+    BufferPool::create(Arc::new(MemoryDisk::new()), log, PoolConfig { frames }).unwrap()
+}
+
+/// A pool whose log is kept.
+fn logged_pool(frames: usize) -> BufferPool {
+    let log = Arc::new(Log::keeping(Lsn(1)));
     BufferPool::create(Arc::new(MemoryDisk::new()), log, PoolConfig { frames }).unwrap()
 }
 
@@ -146,7 +152,7 @@ fn insert(pool: &BufferPool, tree: &Tree, tuple: &Tuple, moves: &dyn RecordMoves
     true
 }
 
-fn remove(pool: &BufferPool, tree: &Tree, key: &[crate::page::Field], moves: &dyn RecordMoves) {
+fn remove(pool: &BufferPool, tree: &Tree, key: &[Field], moves: &dyn RecordMoves) {
     for latching in [Latching::ModifyLeaf, Latching::ModifyTree] {
         let mut mtr = Mtr::begin(pool);
         let at = tree
@@ -260,9 +266,9 @@ fn steps(tuples: BoxedStrategy<Tuple>, run: usize) -> impl Strategy<Value = Vec<
     prop::collection::vec(step, 1..200)
 }
 
-type Model = BTreeMap<Vec<crate::page::Field>, (Tuple, bool)>;
+type Model = BTreeMap<Vec<Field>, (Tuple, bool)>;
 
-fn nth_key(model: &Model, at: &prop::sample::Index) -> Option<Vec<crate::page::Field>> {
+fn nth_key(model: &Model, at: &prop::sample::Index) -> Option<Vec<Field>> {
     let keys: Vec<_> = model.keys().collect();
     (!keys.is_empty()).then(|| keys[at.index(keys.len())].clone())
 }
@@ -314,7 +320,7 @@ fn step_tree(pool: &BufferPool, tree: &Tree, model: &mut Model, step: &Step) {
 }
 
 /// The first row at or after a place, and the last before it, by walking on from the seek.
-fn neighbours(pool: &BufferPool, tree: &Tree, key: &[crate::page::Field]) -> [Option<Tuple>; 2] {
+fn neighbours(pool: &BufferPool, tree: &Tree, key: &[Field]) -> [Option<Tuple>; 2] {
     let mut mtr = Mtr::begin(pool);
     let mut at = tree
         .seek(&mut mtr, key, Seek::AtOrAfter, Latching::Read)
@@ -337,7 +343,7 @@ fn neighbours(pool: &BufferPool, tree: &Tree, key: &[crate::page::Field]) -> [Op
     [after, before]
 }
 
-fn model_neighbours(model: &Model, key: &[crate::page::Field]) -> [Option<Tuple>; 2] {
+fn model_neighbours(model: &Model, key: &[Field]) -> [Option<Tuple>; 2] {
     let row = |(_, value): (_, &(Tuple, bool))| value.0.clone();
     [
         model.range(key.to_vec()..).next().map(row),
@@ -377,6 +383,40 @@ proptest! {
         tree.drop_pages(&pool).unwrap();
         let (pages, free) = Mtr::begin(&pool).space_usage().unwrap();
         prop_assert_eq!(pages, free + 1);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(30))]
+
+    /// M1: applying the log to nothing makes all the pages again, byte for byte.
+    #[test]
+    fn the_log_makes_the_pages_again(
+        steps in prop_oneof![steps(wide(), 12), steps(tall(), 60)],
+    ) {
+        let pool = logged_pool(32);
+        let tree = new_tree(&pool, layout(), true);
+        let mut model = Model::new();
+        for step in &steps {
+            step_tree(&pool, &tree, &mut model, step);
+        }
+        let mut redone: BTreeMap<PageNo, Page> = BTreeMap::new();
+        for group in pool.log().groups() {
+            for change in changes(&group.records) {
+                let (page_no, op) = change.expect("the log can be read");
+                let page = redone.entry(page_no).or_insert_with(|| Page::blank(page_no));
+                page.apply(&op);
+                page.set_lsn(group.end);
+            }
+        }
+        for (page_no, redone) in &redone {
+            let mut mtr = Mtr::begin(&pool);
+            let page = mtr.latch(*page_no, LatchMode::Shared).unwrap();
+            let content = &mtr.page(page).bytes()[4..];
+            prop_assert!(content == &redone.bytes()[4..], "page {} differs", page_no.0);
+        }
+        let (pages, _) = Mtr::begin(&pool).space_usage().unwrap();
+        prop_assert_eq!(redone.len(), pages as usize);
     }
 }
 
@@ -638,7 +678,7 @@ fn four_threads_in_one_tree() {
     });
     let stats = tree.check(&pool).unwrap();
     assert!(stats.leaf_pages > 10, "{stats:?}");
-    let mut expected: Vec<Vec<crate::page::Field>> = Vec::new();
+    let mut expected: Vec<Vec<Field>> = Vec::new();
     for thread in 0..4 {
         let mut live = std::collections::BTreeSet::new();
         for n in 0..1500 {

@@ -14,10 +14,12 @@
 //!   header, free pages. Whoever holds a tree's latch exclusively may latch its pages above the
 //!   leaves at any time: nobody else is there.
 
+mod group;
 mod latches;
 mod space;
 mod transaction;
 
+pub use group::changes;
 pub use latches::{LatchMode, Latched};
 pub(crate) use space::{check_space, create_space};
 pub use transaction::Mtr;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use gaplock_wal::{Lsn, PageNo};
 use parking_lot::RwLock;
 
-use super::{LatchMode, Latched, latches::Latches, space::Reservation};
+use super::{LatchMode, Latched, group::push_change, latches::Latches, space::Reservation};
 use crate::{
     buffer::BufferPool,
     error::StoreError,
@@ -21,7 +21,7 @@ pub struct Mtr<'s> {
     pool: &'s BufferPool,
     pub(super) latches: Latches,
     pub(super) reservation: Reservation,
-    /// The changes as they go to the log: page number and change, one after another.
+    /// The changes as they go to the log.
     group: Vec<u8>,
 }
 
@@ -122,8 +122,7 @@ impl<'s> Mtr<'s> {
     pub fn apply(&mut self, page: Latched, op: PageOp) {
         let entry = self.latches.entry_mut(page);
         let number = entry.page().page_no();
-        self.group.extend_from_slice(&number.0.to_be_bytes());
-        op.encode(&mut self.group);
+        push_change(&mut self.group, number, &op);
         entry.page_mut().apply(&op);
         entry.changed = true;
     }
