@@ -5,7 +5,7 @@ use std::{sync::Arc, sync::atomic::Ordering, time::Duration};
 use gaplock_wal::{FileId, PageNo};
 
 use super::{
-    frame::{Frame, FrameContent, Pinned},
+    frame::{Frame, FrameContent},
     pool::BufferPool,
     table::Swept,
 };
@@ -99,12 +99,16 @@ impl BufferPool {
         for shard in self.table.shards_from(0) {
             let shard = shard.lock();
             let dirty = shard.frames().iter().filter(|frame| frame.is_dirty());
-            changed.extend(dirty.map(Pinned::new));
+            changed.extend(dirty.map(|frame| frame.page_no));
         }
-        changed.sort_by_key(|pinned| pinned.frame().page_no);
-        for pinned in &changed {
-            let content = pinned.frame().content.read();
-            self.write_frame(pinned.frame(), &content)?;
+        changed.sort();
+        for page in changed {
+            // Pinned one at a time, to leave frames to others. A page that is gone was written.
+            let pinned = self.table.shard(page).pin(page);
+            if let Some(pinned) = pinned {
+                let content = pinned.content().read();
+                self.write_frame(pinned.frame(), &content)?;
+            }
         }
         self.file.sync()?;
         Ok(())
