@@ -32,6 +32,8 @@ const THREADS: i128 = 4;
 const ROWS: i128 = 100_000;
 const ROUNDS: u64 = 6_000;
 const FRAMES: usize = 64;
+/// In every other transaction only keys below this are used, so that gaps collide.
+const HOT: u64 = 160;
 
 type Model = BTreeMap<i128, (i128, String)>;
 
@@ -97,6 +99,7 @@ struct Worker<'e> {
     table: Arc<Table>,
     random: Random,
     own: i128,
+    hot: bool,
     model: Model,
     /// What the transaction overwrote in the model, to be put back by a rollback.
     journal: Vec<(i128, Option<(i128, String)>)>,
@@ -129,7 +132,8 @@ impl Worker<'_> {
 
     /// One of this thread's keys: existing or not.
     fn key(&mut self) -> i128 {
-        i128::from(self.random.below(ROWS as u64 * 2)) / THREADS * THREADS + self.own
+        let range = if self.hot { HOT } else { ROWS as u64 * 2 };
+        i128::from(self.random.below(range)) / THREADS * THREADS + self.own
     }
 
     fn values(&mut self, id: i128) -> (i128, String) {
@@ -230,6 +234,7 @@ impl Worker<'_> {
     fn round(&mut self) {
         let levels = [Isolation::ReadCommitted, Isolation::RepeatableRead];
         self.trx = self.engine.begin(levels[self.random.below(2) as usize]);
+        self.hot = self.random.below(2) == 0;
         self.savepoint = None;
         self.journal.clear();
         let actions = 1 + self.random.below(8);
@@ -325,6 +330,7 @@ fn four_threads_agree_with_their_models_in_a_pool_of_64_pages() {
                         table,
                         random: Random(0x9E37_79B9 + own as u64 * 77),
                         own: own as i128,
+                        hot: false,
                         model,
                         journal: Vec::new(),
                         trx: engine.begin(Isolation::ReadCommitted),
