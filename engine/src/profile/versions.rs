@@ -24,7 +24,10 @@ pub fn find(name: &str) -> Option<Profile> {
         })
 }
 
-const CONSTRUCTORS: &[(&str, fn() -> Profile)] = &[
+/// A profile's name, and what makes it.
+type Constructor = (&'static str, fn() -> Profile);
+
+const CONSTRUCTORS: &[Constructor] = &[
     ("mysql-5.5", mysql_5_5),
     ("mysql-5.6", mysql_5_6),
     ("mysql-5.7.24", mysql_5_7_24),
