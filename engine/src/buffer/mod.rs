@@ -1,6 +1,6 @@
 //! The buffer pool: pages in memory.
 //!
-//! A page in memory is a [`Frame`]: its bytes behind a latch, a pin count, and whether it differs
+//! A page in memory is a frame: its bytes behind a latch, a pin count, and whether it differs
 //! from the disk. The page table is sharded by page number; a page that is found there costs one
 //! short shard latch and no other shared writes. A page that is not found takes the place of one
 //! that nobody uses (a clock over each shard), which is written first if it differs.

@@ -131,7 +131,7 @@ impl Page {
         page
     }
 
-    /// A page just read, to be [`Self::verify`]ed.
+    /// A page just read, still to be verified.
     #[must_use]
     pub fn from_bytes(bytes: Box<[u8; PAGE_SIZE]>) -> Self {
         Self { bytes }

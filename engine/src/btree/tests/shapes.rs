@@ -1,9 +1,10 @@
 //! Where pages split and merge, and what is told of it.
 
-use gaplock_wal::PageNo;
+use gaplock_wal::{FileDisk, PageNo};
 use parking_lot::Mutex;
 
 use super::*;
+use crate::error::StoreError;
 
 /// Notes what it is told.
 #[derive(Debug, Default)]
@@ -266,4 +267,53 @@ fn estimates() {
     assert!((36_000..44_000).contains(&all), "{all}");
     let half = between(0, 20_000);
     assert!((18_000..22_000).contains(&half), "{half}");
+}
+
+/// A split that finds too few frames fails before it has changed anything.
+#[test]
+fn a_split_without_frames_leaves_the_tree_as_it_was() {
+    let pool = pool(8);
+    let tree = new_tree(&pool, int_layout(), true);
+    let mut rows = 0;
+    let error = loop {
+        let tuple = int_row(rows, 0);
+        let key = &tuple.0[..1];
+        let mut mtr = Mtr::begin(&pool);
+        let at = tree
+            .seek(&mut mtr, key, Seek::AtOrBefore, Latching::ModifyTree)
+            .unwrap();
+        match tree.insert_splitting(&mut mtr, at, &tuple, &()) {
+            Ok(_) => mtr.commit(),
+            Err(error) => break error,
+        };
+        rows += 1;
+    };
+    assert!(matches!(error, StoreError::PoolExhausted), "{error}");
+    let stats = tree.check(&pool).unwrap();
+    assert_eq!(stats.records, u64::from(rows));
+    assert!(stats.leaf_pages > 1);
+}
+
+/// Pages go to real files and come back.
+#[test]
+fn a_tree_is_there_after_reopening() {
+    let directory = std::env::temp_dir().join(format!("gaplock-tree-{}", std::process::id()));
+    let frames = PoolConfig { frames: 16 };
+    let disk = Arc::new(FileDisk::open(&directory).unwrap());
+    let log = Arc::new(Log::discarding(Lsn(1)));
+    let pool = BufferPool::create(Arc::clone(&disk) as _, Arc::clone(&log), frames).unwrap();
+    let tree = new_tree(&pool, int_layout(), true);
+    for id in 0..20_000 {
+        insert(&pool, &tree, &int_row(id * 7919 % 20_011, id), &());
+    }
+    let stats = tree.check(&pool).unwrap();
+    pool.flush_all().unwrap();
+    let root = tree.root;
+    drop((pool, tree));
+    let again = BufferPool::create(Arc::clone(&disk) as _, Arc::clone(&log), frames);
+    assert!(again.is_err(), "a data file is not overwritten");
+    let pool = BufferPool::open(disk, log, frames).unwrap();
+    let tree = Tree::open(7, root, int_layout(), true);
+    assert_eq!(tree.check(&pool).unwrap(), stats);
+    std::fs::remove_dir_all(&directory).unwrap();
 }
