@@ -135,6 +135,8 @@ pub struct Scan {
     fresh: Option<FreshLocks>,
     /// The range's inclusive last key has been returned: nothing can follow.
     end_found: bool,
+    /// A row has been returned.
+    returned_any: bool,
     /// The engine is told where the range ends.
     knows_end: bool,
 }
@@ -177,6 +179,7 @@ impl Scan {
             rereading: false,
             fresh: None,
             end_found: false,
+            returned_any: false,
             knows_end: false,
         }
     }

@@ -88,7 +88,10 @@ impl Scan {
         }
         loop {
             match self.look(engine, trx, &mut mtr, cursor, filter)? {
-                Look::Found(row) => return Ok(Step::Done(Some(row))),
+                Look::Found(row) => {
+                    self.returned_any = true;
+                    return Ok(Step::Done(Some(row)));
+                }
                 Look::Wait => return Ok(Step::Wait),
                 Look::Pass if self.advance(&mut mtr, &mut cursor)? => self.rereading = false,
                 Look::Pass | Look::End => {
@@ -215,7 +218,7 @@ impl Scan {
         let Some(key) = &bounds.equal else {
             return false;
         };
-        let tested = !bounds.backward || matches!(self.position, Position::Start);
+        let tested = !bounds.backward || !self.returned_any;
         tested && index.compare_fields(&here.fields, key).is_ne()
     }
 
@@ -449,7 +452,6 @@ impl Scan {
         self.knows_end = access::tests_end_before_locking(engine.profile(), index.clustered, false);
         let bounds = self.bounds.as_ref();
         let starts_exactly = index.clustered
-            && self.position == Position::Start
             && bounds.is_some_and(|bounds| match (&bounds.lower, bounds.backward) {
                 (Bound::Included(key), false) => {
                     key.len() == index.unique_fields
