@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use gaplock_engine::error::RollbackScope;
+
 /// A place in a statement's text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Position {
@@ -183,9 +185,44 @@ pub enum ErrorKind {
     /// A metadata lock was waited for too long.
     #[error("Lock wait timeout exceeded; try restarting transaction")]
     MetadataTimeout,
-    /// The session was given a statement while one is running.
-    #[error("Session is still running a statement")]
-    Busy,
+    /// The session was given a statement while one is running, or asked to go on without one.
+    #[error("Commands out of sync; you can't run this command now")]
+    OutOfSync,
+    /// A table that a foreign key refers to cannot be dropped.
+    #[error(
+        "Cannot drop table '{table}' referenced by a foreign key constraint of table '{child}'"
+    )]
+    Referenced {
+        /// The table.
+        table: String,
+        /// The table whose foreign key it is.
+        child: String,
+    },
+    /// The engine refused or failed.
+    #[error(transparent)]
+    Engine(EngineFailure),
+}
+
+/// An error of the engine. Two are equal when their numbers and words are.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct EngineFailure(#[from] pub gaplock_engine::error::Error);
+
+impl PartialEq for EngineFailure {
+    fn eq(&self, other: &EngineFailure) -> bool {
+        self.0.code() == other.0.code() && self.0.to_string() == other.0.to_string()
+    }
+}
+
+/// The engine's error as a statement's.
+pub(crate) fn engine_error(error: gaplock_engine::error::Error) -> SqlError {
+    ErrorKind::Engine(EngineFailure(error)).into()
+}
+
+impl From<gaplock_engine::error::Error> for SqlError {
+    fn from(error: gaplock_engine::error::Error) -> SqlError {
+        engine_error(error)
+    }
 }
 
 /// A definition of a table or index that cannot be.
@@ -257,7 +294,9 @@ impl ErrorKind {
             ErrorKind::Definition(definition) => definition.code(),
             ErrorKind::MetadataDeadlock => 1213,
             ErrorKind::MetadataTimeout => 1205,
-            ErrorKind::Busy => 2014,
+            ErrorKind::OutOfSync => 2014,
+            ErrorKind::Referenced { .. } => 3730,
+            ErrorKind::Engine(failure) => failure.0.code(),
         }
     }
 }
@@ -282,6 +321,16 @@ impl SqlError {
     #[must_use]
     pub fn code(&self) -> u16 {
         self.kind.code()
+    }
+
+    /// How much of the transaction it takes back.
+    #[must_use]
+    pub fn rollback_scope(&self) -> RollbackScope {
+        match &self.kind {
+            ErrorKind::Engine(failure) => failure.0.rollback_scope(),
+            ErrorKind::MetadataDeadlock => RollbackScope::Transaction,
+            _ => RollbackScope::Statement,
+        }
     }
 
     /// An error about a construct that is not here, with what to do instead.

@@ -89,6 +89,18 @@ impl Rollback {
         }
     }
 
+    /// Back to where a statement began; locks stay, also those of a transaction's first statement.
+    #[must_use]
+    pub fn statement(began: Savepoint) -> Self {
+        Self {
+            to: Some(Savepoint {
+                untouched: false,
+                ..began
+            }),
+            current: None,
+        }
+    }
+
     /// The whole transaction, which ends with it.
     #[must_use]
     pub fn all() -> Self {

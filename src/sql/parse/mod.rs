@@ -15,7 +15,7 @@ mod write;
 
 use cursor::Cursor;
 
-use super::ast::Statement;
+use super::ast::{Expr, Statement};
 use super::error::SqlError;
 
 /// Reads one statement; a semicolon at its end may stand or not.
@@ -28,6 +28,17 @@ pub fn parse(sql: &str) -> Result<Statement, SqlError> {
     let statement = statement(&mut cursor)?;
     cursor.end()?;
     Ok(statement)
+}
+
+/// Reads an expression by itself, as a column's default is kept.
+///
+/// # Errors
+/// As [`parse`].
+pub(crate) fn expression_text(text: &str) -> Result<Expr, SqlError> {
+    let mut cursor = Cursor::new(text)?;
+    let expression = expression::expression(&mut cursor)?;
+    cursor.end()?;
+    Ok(expression)
 }
 
 fn statement(cursor: &mut Cursor) -> Result<Statement, SqlError> {

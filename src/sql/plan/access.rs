@@ -8,7 +8,7 @@ use super::candidates::Candidates;
 use super::hint::{self, PlanHint};
 use super::interval::Subject;
 use super::ranges::{IndexRanges, index_ranges};
-use super::shape::{KeyRange, TableShape};
+use super::shape::{KeyRange, TableShape, point};
 use super::{AccessPath, Purpose, Request, TablePlan};
 use crate::sql::bind::text_collation;
 use crate::sql::expr::{ColumnPlace, Comparison, Expression};
@@ -90,7 +90,7 @@ impl Planner<'_> {
     pub(super) fn unique_point(&self, table: usize, index: usize, range: &KeyRange) -> bool {
         let index = &self.shape(table).indexes[index];
         index.unique
-            && range.point().is_some_and(|key| {
+            && point(range).is_some_and(|key| {
                 key.len() == index.columns.len() && !key.iter().any(Value::is_null)
             })
     }
@@ -251,8 +251,8 @@ impl Planner<'_> {
         }
     }
 
-    fn forced(&self, table: usize) -> Option<&PlanHint> {
-        self.request.forced.get(table)
+    pub(super) fn forced(&self, table: usize) -> Option<&PlanHint> {
+        hint::of_table(self.request, table)
     }
 
     /// The way through one index: `ref` if the conditions give it and no range is narrower.

@@ -12,9 +12,12 @@ use super::{AccessPath, Plan, Purpose, Request};
 /// A recorded plan of one table.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanHint {
+    /// The table, by the name it goes by in the statement. A record without one (a const table that
+    /// was empty when it was made) forces nothing.
+    pub table: Option<String>,
     /// The index's name; none for a scan of the table.
     pub key: Option<String>,
-    /// How it was used; none where the record does not say (a const table that was empty).
+    /// How it was used, if that is known.
     pub access: Option<HintedAccess>,
     /// Read from its end.
     pub backward: bool,
@@ -57,6 +60,15 @@ impl HintedAccess {
     }
 }
 
+/// The hint for a table, by its name.
+pub(super) fn of_table<'a>(request: &Request<'a>, table: usize) -> Option<&'a PlanHint> {
+    let name = request.tables[table].name;
+    request
+        .forced
+        .iter()
+        .find(|hint| hint.table.as_deref() == Some(name))
+}
+
 /// The way of reading a table that a hint asks for, or the nearest to it that there is.
 pub(super) fn forced(
     planner: &Planner<'_>,
@@ -71,11 +83,12 @@ pub(super) fn forced(
         .and_then(|key| shape.index(key))
         .unwrap_or(0);
     let reads = planner.request.purpose == Purpose::Read;
+    let by_table = hint.key.is_none() || hint.access == Some(HintedAccess::All);
     let whole = || Priced {
         table: planner.table_plan(
             table,
             index,
-            if hint.access == Some(HintedAccess::All) {
+            if by_table {
                 AccessPath::All
             } else {
                 AccessPath::Index
@@ -94,6 +107,7 @@ pub(super) fn forced(
     let range = || planner.range(table, index);
     let found = match hint.access {
         Some(HintedAccess::All | HintedAccess::Index) => None,
+        None if by_table => None,
         Some(HintedAccess::Range) => range().or_else(reference),
         Some(HintedAccess::Ref | HintedAccess::EqRef) => reference().or_else(range),
         Some(HintedAccess::Const) | None => constant().or_else(reference).or_else(range),
@@ -104,7 +118,7 @@ pub(super) fn forced(
 /// Applies what a hint says about order, pushdown and collecting.
 pub(super) fn apply_flags(request: &Request<'_>, plan: &mut Plan) {
     for table in &mut plan.tables {
-        let Some(hint) = request.forced.get(table.table) else {
+        let Some(hint) = of_table(request, table.table) else {
             continue;
         };
         if !hint.pushed {

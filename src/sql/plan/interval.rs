@@ -226,7 +226,12 @@ impl Subject {
         constant: &Value,
     ) -> Option<Option<(Comparison, Value)>> {
         match self.column_type {
-            ColumnType::Int { .. } => integer_constant(operator, constant),
+            ColumnType::Int { bytes, unsigned } => {
+                let found = integer_constant(operator, constant)?;
+                Some(found.and_then(|(operator, constant)| {
+                    within_type(operator, constant, bytes, unsigned)
+                }))
+            }
             ColumnType::Double | ColumnType::Decimal { .. } => match constant {
                 Value::Text(text) => Some(Some((operator, Value::Double(numeric_prefix(text).0)))),
                 Value::DateTime(_) => None,
@@ -422,4 +427,35 @@ fn integer_constant(operator: Comparison, constant: &Value) -> Option<Option<(Co
         Comparison::Less | Comparison::LessOrEqual => Some((Comparison::LessOrEqual, whole)),
         Comparison::Greater | Comparison::GreaterOrEqual => Some((Comparison::Greater, whole)),
     })
+}
+
+/// Moves a constant beyond the column's type to its end, so that it can be a key.
+fn within_type(
+    operator: Comparison,
+    constant: Value,
+    bytes: u8,
+    unsigned: bool,
+) -> Option<(Comparison, Value)> {
+    let Value::Int(number) = constant else {
+        return Some((operator, constant));
+    };
+    let bits = u32::from(bytes) * 8;
+    let (least, most) = if unsigned {
+        (0, (1_i128 << bits) - 1)
+    } else {
+        (-(1_i128 << (bits - 1)), (1_i128 << (bits - 1)) - 1)
+    };
+    if (least..=most).contains(&number) {
+        return Some((operator, constant));
+    }
+    let below = number < least;
+    match operator {
+        Comparison::Greater | Comparison::GreaterOrEqual | Comparison::NotEqual if below => {
+            Some((Comparison::GreaterOrEqual, Value::Int(least)))
+        }
+        Comparison::Less | Comparison::LessOrEqual | Comparison::NotEqual if !below => {
+            Some((Comparison::LessOrEqual, Value::Int(most)))
+        }
+        _ => None,
+    }
 }

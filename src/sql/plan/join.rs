@@ -16,7 +16,7 @@ pub(super) fn order_tables(planner: &Planner<'_>) -> Option<Vec<TablePlan>> {
             return None;
         }
         let reads = planner.request.purpose == super::Purpose::Read;
-        let hinted = planner.request.forced.get(table).is_some();
+        let hinted = planner.forced(table).is_some();
         if let Some(constant) = planner.constant(table).filter(|_| reads && !hinted) {
             before.insert(table);
             plans.push(constant.table);

@@ -32,7 +32,7 @@ use gaplock_engine::profile::Profile;
 
 pub use explain::{EXPLAIN_COLUMNS, explain};
 pub use hint::{HintedAccess, PlanHint};
-pub use shape::{ColumnShape, IndexShape, KeyRange, Statistics, TableShape};
+pub use shape::{ColumnShape, IndexShape, KeyRange, Statistics, TableShape, point};
 
 use super::ast::IndexHint;
 use super::error::SqlError;
@@ -63,6 +63,8 @@ pub struct Request<'a> {
 /// One table of a request.
 #[derive(Clone)]
 pub struct RequestTable<'a> {
+    /// The name it goes by.
+    pub name: &'a str,
     /// The table.
     pub shape: &'a TableShape,
     /// Its hints.

@@ -2,6 +2,7 @@
 
 use std::ops::Bound;
 
+pub use gaplock_engine::row::KeyRange;
 use gaplock_engine::types::{ColumnType, Value};
 
 /// A table as the planner sees it.
@@ -40,15 +41,6 @@ pub struct IndexShape {
     pub unique: bool,
     /// Whether its records are the rows.
     pub clustered: bool,
-}
-
-/// A range of index records, by prefixes of their keys; NULL sorts first.
-#[derive(Clone, Debug, PartialEq)]
-pub struct KeyRange {
-    /// Where it begins.
-    pub lower: Bound<Vec<Value>>,
-    /// Where it ends.
-    pub upper: Bound<Vec<Value>>,
 }
 
 /// How many rows lie where.
@@ -93,13 +85,11 @@ impl TableShape {
     }
 }
 
-impl KeyRange {
-    /// The key that this range consists of, if its ends are one key.
-    #[must_use]
-    pub fn point(&self) -> Option<&[Value]> {
-        match (&self.lower, &self.upper) {
-            (Bound::Included(lower), Bound::Included(upper)) if lower == upper => Some(lower),
-            _ => None,
-        }
+/// The key that a range consists of, if its ends are one key.
+#[must_use]
+pub fn point(range: &KeyRange) -> Option<&[Value]> {
+    match (&range.lower, &range.upper) {
+        (Bound::Included(lower), Bound::Included(upper)) if lower == upper => Some(lower),
+        _ => None,
     }
 }

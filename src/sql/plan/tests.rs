@@ -235,6 +235,7 @@ impl Tables {
                 .tables
                 .iter()
                 .map(|table| RequestTable {
+                    name: &table.shape.name,
                     shape: &table.shape,
                     hints: &table.hints,
                     needed: table.needed.clone(),
@@ -421,6 +422,7 @@ fn a_hint_that_names_no_key_says_which_there_are() {
     };
     let query = bind::select(&select, &tables).expect("bound").query;
     let table = RequestTable {
+        name: "t",
         shape: &query.tables[0].shape,
         hints: &query.tables[0].hints,
         needed: Vec::new(),

@@ -1,0 +1,156 @@
+//! The blocking face of the library: a database, and connections that threads may use.
+//!
+//! A connection is a loop over [`Session::step`] that sleeps where the session waits. Time is real
+//! here, so this is the one module that looks at a clock.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use gaplock_engine::db::EngineConfig;
+use gaplock_engine::profile::{Detection, Profile};
+use gaplock_wal::{FileDisk, MemoryDisk};
+
+use super::error::SqlError;
+use super::server::Server;
+use super::session::{Session, StatementResult, Step, WaitFor};
+
+/// How long a thread sleeps at most before it looks at the clock again.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The same where deadlocks are looked for in the background, which the waiting threads do.
+const SWEEP_PATIENCE: Duration = Duration::from_millis(5);
+
+/// A database that threads share.
+#[derive(Clone, Debug)]
+pub struct Database {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    server: Server,
+    started: Instant,
+}
+
+/// A client of a [`Database`]; what it has not committed is rolled back when it goes.
+#[derive(Debug)]
+pub struct Connection {
+    shared: Arc<Shared>,
+    session: Option<Session>,
+}
+
+impl Database {
+    /// A new database in memory.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn in_memory(profile: Profile) -> Result<Database, SqlError> {
+        let disk = Arc::new(MemoryDisk::new());
+        let config = EngineConfig::for_threads(profile);
+        Ok(Database::over(Server::open(config, disk)?))
+    }
+
+    /// Opens the database in a directory, or creates one there.
+    ///
+    /// # Errors
+    /// When files cannot be read or written, or are damaged.
+    pub fn open(directory: &Path, profile: Profile) -> Result<Database, SqlError> {
+        let disk = FileDisk::open(directory).map_err(|error| {
+            gaplock_engine::error::Error::from(gaplock_engine::error::StoreError::from(error))
+        })?;
+        let config = EngineConfig::for_threads(profile);
+        Ok(Database::over(Server::open(config, Arc::new(disk))?))
+    }
+
+    fn over(server: Server) -> Database {
+        Database {
+            shared: Arc::new(Shared {
+                server,
+                started: Instant::now(),
+            }),
+        }
+    }
+
+    /// A new connection.
+    #[must_use]
+    pub fn connect(&self) -> Connection {
+        Connection {
+            shared: Arc::clone(&self.shared),
+            session: Some(Session::new(&self.shared.server)),
+        }
+    }
+
+    /// The server behind it: locks, deadlocks, transactions.
+    #[must_use]
+    pub fn server(&self) -> &Server {
+        &self.shared.server
+    }
+}
+
+impl Shared {
+    /// Microseconds since the database was opened.
+    fn now(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+impl Connection {
+    /// Runs a statement to its end, sleeping while it waits for locks.
+    ///
+    /// # Errors
+    /// Those of the statement.
+    pub fn execute(&mut self, sql: &str) -> Result<StatementResult, SqlError> {
+        let shared = Arc::clone(&self.shared);
+        let server = &shared.server;
+        let Some(session) = &mut self.session else {
+            return Err(super::error::ErrorKind::OutOfSync.into());
+        };
+        server.engine.set_time(shared.now());
+        session.submit(server, sql)?;
+        loop {
+            match session.step(server) {
+                Step::Progress => {}
+                Step::Wait(what) => sleep(&shared, session, &what),
+                Step::Finished(result) => {
+                    if !session.in_transaction() {
+                        server.engine.purge()?;
+                    }
+                    return result;
+                }
+            }
+        }
+    }
+
+    /// The session, for what it shows of itself.
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.session.as_ref()
+    }
+}
+
+/// Sleeps until the session may go on, or its time is up.
+fn sleep(shared: &Shared, session: &Session, what: &WaitFor) {
+    let server = &shared.server;
+    let background = server.engine.profile().detection == Detection::BackgroundOneEdge;
+    if background {
+        server.engine.sweep_deadlocks();
+    }
+    let patience = if background { SWEEP_PATIENCE } else { PATIENCE };
+    match what {
+        WaitFor::Lock => {
+            server.engine.park(session.transaction(), patience);
+        }
+        WaitFor::Metadata(_) => server.mdl.park(session.id(), patience),
+    }
+    server.expire(shared.now());
+}
+
+impl Drop for Connection {
+    fn drop(&mut self) {
+        if let Some(session) = self.session.take() {
+            // Nobody is left to be told that pages could not be read.
+            let _ = session.close(&self.shared.server);
+        }
+    }
+}
