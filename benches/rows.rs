@@ -23,7 +23,10 @@ fn engine() -> (Engine, Arc<Table>) {
     let engine = Engine::open(config, Arc::new(MemoryDisk::new())).expect("a new database");
     let column = |name: &str| Column {
         name: name.into(),
-        ty: ColumnType::Int { bytes: 8, unsigned: false },
+        ty: ColumnType::Int {
+            bytes: 8,
+            unsigned: false,
+        },
         nullable: false,
         auto_increment: false,
         default: None,
@@ -66,7 +69,10 @@ fn rows(criterion: &mut Criterion) {
     (0..ROWS).for_each(|id| insert(&engine, &mut trx, &table, id));
     engine.commit(&mut trx).expect("no error");
     let mut id = 0;
-    for (name, lock) in [("read", LockStrength::None), ("lock", LockStrength::Exclusive)] {
+    for (name, lock) in [
+        ("read", LockStrength::None),
+        ("lock", LockStrength::Exclusive),
+    ] {
         criterion.bench_function(&format!("{name} a row and commit"), |bencher| {
             bencher.iter(|| {
                 id = (id + 7919) % ROWS;

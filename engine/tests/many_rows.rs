@@ -5,7 +5,10 @@
 //! gaps, purge and the pool they share. Rows are locked and waited for as usual: a deadlock rolls
 //! the victim's transaction back, in the engine and in its model.
 
-#![allow(clippy::print_stdout, reason = "a battery prints the counts that it reached")]
+#![allow(
+    clippy::print_stdout,
+    reason = "a battery prints the counts that it reached"
+)]
 
 use std::{
     collections::BTreeMap,

@@ -117,6 +117,12 @@ impl LockTable {
         }
     }
 
+    /// How many waits have begun since the table was made.
+    #[must_use]
+    pub fn waits_begun(&self) -> u64 {
+        self.waits.lock().begun()
+    }
+
     /// Every conflicting pair of a waiting lock and a lock that it waits for: the waiters in the
     /// order in which their waits began, the others in queue order.
     #[must_use]

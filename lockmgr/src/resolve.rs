@@ -57,18 +57,26 @@ impl LockTable {
         answer
     }
 
+    /// Whether [`Self::sweep`] has something to look at.
+    #[must_use]
+    pub fn sweep_due(&self) -> bool {
+        self.sweeps() && self.sweep_due.load(Ordering::Acquire)
+    }
+
+    /// Whether the detector is of a kind that sweeps.
+    fn sweeps(&self) -> bool {
+        matches!(
+            self.config.detector,
+            DetectorKind::BackgroundOneEdge | DetectorKind::Brent
+        )
+    }
+
     /// Runs the background detector, or the checks that Brent's put off, until nothing more is
     /// found. Cheap when no edge came or changed since the last sweep; does nothing with the other
     /// kinds. The answer's outcome is meaningless (`Granted`).
     pub fn sweep(&self) -> Answer {
         let mut answer = Answer::settled(Outcome::Granted { newly: false });
-        if !self.sweep_due.swap(false, Ordering::AcqRel) {
-            return answer;
-        }
-        if !matches!(
-            self.config.detector,
-            DetectorKind::BackgroundOneEdge | DetectorKind::Brent
-        ) {
+        if !self.sweep_due.swap(false, Ordering::AcqRel) || !self.sweeps() {
             return answer;
         }
         let mut world = self.latch_all();

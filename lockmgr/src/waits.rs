@@ -30,6 +30,11 @@ pub(crate) struct Waits {
 }
 
 impl Waits {
+    /// How many waits have begun.
+    pub(crate) fn begun(&self) -> u64 {
+        self.next_start
+    }
+
     /// A transaction begins to wait.
     pub(crate) fn begin(&mut self, trx: TrxId, place: Place, sequence: u64, expires: Micros) {
         let started = self.next_start;

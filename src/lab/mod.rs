@@ -2,4 +2,11 @@
 //! recordings of real servers.
 
 pub mod conform;
+pub mod explore;
+pub mod report;
+pub mod runner;
+pub mod say;
 pub mod scenario;
+pub mod stress;
+pub mod text;
+pub mod world;

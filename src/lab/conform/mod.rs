@@ -1,12 +1,19 @@
 //! Conformance: recordings of real servers, played again on the engine and compared.
 //!
-//! [`read_recordings`] reads them, `play` plays one case on a fresh
-//! in-memory server of its profile, [`score`] compares step by step.
+//! `read` reads them, `play` plays one case on a fresh in-memory server of its profile, `score`
+//! compares step by step, `tally` counts, `print` shows a disagreement in full.
 
 pub mod facts;
+pub mod hints;
+pub mod play;
+pub mod print;
 pub mod read;
 pub mod score;
+pub mod tally;
 pub mod trace;
 
+pub use hints::PlanBook;
+pub use play::{CaseScore, StepScore, play_recording};
 pub use read::{ReadError, parse_recordings, read_recordings};
+pub use tally::{Disagreement, ServerScore};
 pub use trace::Recording;

@@ -151,8 +151,13 @@ pub enum Command {
     Crash,
     /// Open the database again.
     Recover,
-    /// Every interleaving of these sessions' statements; of all sessions when empty.
-    Explore(Vec<String>),
+    /// Every interleaving of the sessions' statements.
+    Explore {
+        /// Of these sessions; of all when empty.
+        sessions: Vec<String>,
+        /// Only those with at most so many preemptions.
+        preemptions: Option<u32>,
+    },
     /// One given interleaving.
     Replay(String),
     /// Some random interleavings.

@@ -52,10 +52,15 @@ pub(super) fn command(
         ("recover", []) => Ok(Command::Recover),
         ("crash", _) => bad("crash", "`crash` takes nothing"),
         ("recover", _) => bad("recover", "`recover` takes nothing"),
-        ("explore", [] | ["all"]) => Ok(Command::Explore(Vec::new())),
-        ("explore", names) => Ok(Command::Explore(
-            names.iter().map(|name| (*name).to_owned()).collect(),
-        )),
+        ("explore", rest) => explore(rest).map_or_else(
+            || {
+                bad(
+                    "explore",
+                    "write `explore all`, `explore a b` or `explore all preemptions 2`",
+                )
+            },
+            Ok,
+        ),
         ("replay", schedule) if !schedule.is_empty() => Ok(Command::Replay(schedule.join(" "))),
         ("replay", _) => bad("replay", "write the schedule: `replay aababb`"),
         ("random", rest) => {
@@ -65,6 +70,18 @@ pub(super) fn command(
             stress(rest).map_or_else(|| bad("stress", "write `stress threads N for 5s`"), Ok)
         }
         _ => return None,
+    })
+}
+
+fn explore(words: &[&str]) -> Option<Command> {
+    let (names, preemptions) = match words {
+        [names @ .., "preemptions", most] => (names, Some(most.parse().ok()?)),
+        names => (names, None),
+    };
+    let names = if names == ["all"] { &[] } else { names };
+    Some(Command::Explore {
+        sessions: names.iter().map(|name| (*name).to_owned()).collect(),
+        preemptions,
     })
 }
 

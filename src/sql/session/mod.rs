@@ -155,6 +155,13 @@ impl Session {
         self.running.as_ref().map(|running| &*running.sql)
     }
 
+    /// Whether its statement has not begun to run: it is read, and takes metadata locks.
+    #[must_use]
+    pub fn is_preparing(&self) -> bool {
+        let phase = self.running.as_ref().map(|running| &running.phase);
+        matches!(phase, Some(Phase::Begin | Phase::Metadata { .. }))
+    }
+
     /// Gives it a statement.
     ///
     /// # Errors

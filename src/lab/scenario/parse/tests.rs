@@ -128,3 +128,83 @@ fn errors_say_where_what_and_what_to_do() {
         assert!(error.advice().is_some(), "{message}");
     }
 }
+
+/// Pieces of scenario files, good and bad.
+fn piece() -> impl proptest::strategy::Strategy<Value = String> {
+    use proptest::prelude::*;
+    prop_oneof![
+        Just("profile p q".to_owned()),
+        Just("setup".to_owned()),
+        Just("load".to_owned()),
+        Just("  INSERT INTO t VALUES ('x;#');  # note".to_owned()),
+        Just("  a> BEGIN    b> BEGIN".to_owned()),
+        Just("a> UPDATE t SET v = 1".to_owned()),
+        Just("    WHERE id = 2".to_owned()),
+        Just("---- p".to_owned()),
+        Just("----".to_owned()),
+        Just("a: 1 row (1, 'x')  # why".to_owned()),
+        Just("locks t".to_owned()),
+        Just("variant v".to_owned()),
+        Just(String::new()),
+        Just("# comment".to_owned()),
+        "[a-z>:# '\u{e9}-]{0,12}",
+    ]
+}
+
+proptest::proptest! {
+    #[test]
+    fn any_text_is_read_or_refused_at_a_place(lines in proptest::collection::vec(piece(), 0..20)) {
+        let text = lines.join("\n");
+        if let Err(error) = read(&text) {
+            proptest::prop_assert!(error.place.line >= 1 && error.place.column >= 1);
+            proptest::prop_assert!(error.place.line <= lines.len());
+        }
+    }
+
+    #[test]
+    fn accepting_what_is_expected_changes_nothing(lines in proptest::collection::vec(piece(), 0..20)) {
+        let text = lines.join("\n");
+        let Ok(scenario) = read(&text) else { return Ok(()) };
+        let mut outputs = Vec::new();
+        for (act, parsed) in scenario.acts.iter().enumerate() {
+            for (block, parsed) in parsed.blocks.iter().enumerate() {
+                for (profile, _) in &scenario.profiles {
+                    let Some(section) = parsed.section(profile) else { continue };
+                    let lines = section.lines.iter().map(|line| line.text.clone()).collect();
+                    let profile = profile.clone();
+                    outputs.push(super::super::BlockOutput { act, block, profile, lines });
+                }
+            }
+        }
+        proptest::prop_assert_eq!(super::super::accept(&scenario, &outputs), text);
+    }
+
+    /// Whatever was seen, the file that says so is read again and expects just that.
+    #[test]
+    fn accepted_output_is_expected_afterwards(
+        lines in proptest::collection::vec(piece(), 0..20),
+        seen in proptest::collection::vec("a: [1-3] rows", 1..4),
+    ) {
+        let Ok(scenario) = read(&lines.join("\n")) else { return Ok(()) };
+        let mut outputs = Vec::new();
+        for (act, parsed) in scenario.acts.iter().enumerate() {
+            for block in 0..parsed.blocks.len() {
+                for (number, (profile, _)) in scenario.profiles.iter().enumerate() {
+                    let lines = seen[..1 + number % seen.len()].to_vec();
+                    let profile = profile.clone();
+                    outputs.push(super::super::BlockOutput { act, block, profile, lines });
+                }
+            }
+        }
+        let accepted = super::super::accept(&scenario, &outputs);
+        let again = read(&accepted).map_err(|error| {
+            proptest::test_runner::TestCaseError::fail(format!("{error}\n{accepted}"))
+        })?;
+        for output in &outputs {
+            let section = again.acts[output.act].blocks[output.block].section(&output.profile);
+            let section = section.expect("every block has expectations now");
+            let matches = super::super::accept::section_matches(section, &output.lines);
+            proptest::prop_assert!(matches, "{accepted}");
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! Reports for people: the timeline, a deadlock explained, the lock picture.
+
+pub mod deadlock;
+pub mod picture;
+pub mod timeline;
