@@ -231,7 +231,7 @@ fn wrong_sql_is_placed_within_the_statement() {
     );
     let path = file("wrong-sql.scn", &wrong);
     let output = gaplock(&["run", path.to_str().unwrap()]);
-    assert_refused(&output, &["wrong-sql.scn:8:13"]);
+    assert_refused(&output, &["wrong-sql.scn:8:18"]);
 }
 
 #[test]
