@@ -154,3 +154,63 @@ impl Drop for Connection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use gaplock_engine::profile;
+    use gaplock_engine::types::Value;
+
+    use super::*;
+
+    /// Threads that move amounts between rows in opposite orders: deadlocks end, and nothing is lost.
+    #[test]
+    fn threads_wait_and_deadlocks_end() {
+        for name in ["mysql-5.6", "mysql-8.4", "mariadb-10.11"] {
+            let profile = profile::find(name).expect("a profile");
+            let database = Database::in_memory(profile).expect("a database");
+            let mut setup = database.connect();
+            for sql in [
+                "CREATE TABLE t(id INT PRIMARY KEY, n INT)",
+                "INSERT INTO t VALUES (1,100),(2,100),(3,100)",
+            ] {
+                setup.execute(sql).expect(sql);
+            }
+            std::thread::scope(|scope| {
+                for thread in 0..4 {
+                    let database = database.clone();
+                    scope.spawn(move || {
+                        let mut connection = database.connect();
+                        for round in 0..20 {
+                            transfer(&mut connection, thread, round);
+                        }
+                    });
+                }
+            });
+            let total = setup
+                .execute("SELECT SUM(n), COUNT(*) FROM t")
+                .expect("a sum");
+            assert_eq!(total.rows, [[Value::Int(300), Value::Int(3)]], "{name}");
+            assert!(database.server().engine.check().is_ok(), "{name}");
+        }
+    }
+
+    fn transfer(connection: &mut Connection, thread: usize, round: usize) {
+        let from = (thread + round) % 3 + 1;
+        let to = (thread * 2 + round + 1) % 3 + 1;
+        for sql in [
+            "BEGIN".to_owned(),
+            format!("UPDATE t SET n=n-1 WHERE id={from}"),
+            format!("UPDATE t SET n=n+1 WHERE id={to}"),
+            "COMMIT".to_owned(),
+        ] {
+            match connection.execute(&sql) {
+                Ok(_) => {}
+                Err(error) if error.code() == 1213 => {
+                    connection.execute("ROLLBACK").expect("a rollback");
+                    return;
+                }
+                Err(error) => panic!("{sql}: {error}"),
+            }
+        }
+    }
+}

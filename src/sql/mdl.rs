@@ -86,12 +86,13 @@ impl MetadataMode {
     /// Whether two sessions may not hold locks of these modes together.
     #[must_use]
     pub fn conflicts(self, other: MetadataMode) -> bool {
-        match (self, other) {
-            (MetadataMode::Exclusive, _) | (_, MetadataMode::Exclusive) => true,
-            (MetadataMode::Write, MetadataMode::ReadOnly)
-            | (MetadataMode::ReadOnly, MetadataMode::Write) => true,
-            _ => false,
-        }
+        matches!(
+            (self, other),
+            (MetadataMode::Exclusive, _)
+                | (_, MetadataMode::Exclusive)
+                | (MetadataMode::Write, MetadataMode::ReadOnly)
+                | (MetadataMode::ReadOnly, MetadataMode::Write)
+        )
     }
 
     /// Whether holding `self` makes a request for `wanted` superfluous.

@@ -193,10 +193,31 @@ impl<'a> Binder<'a> {
                 left,
                 right,
             } => self.binary(*operator, left, right),
+            Expr::Subquery(subquery) => Ok(Expression::Subquery(self.subquery(subquery))),
             Expr::IsNull { operand, negated } => {
                 let operand = Box::new(self.bind(operand)?);
                 Ok(negate_if(*negated, Expression::IsNull(operand)))
             }
+            Expr::Case {
+                operand,
+                branches,
+                otherwise,
+            } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
+            Expr::Call {
+                function,
+                arguments,
+                star,
+            } => self.call(function, arguments, *star),
+            Expr::InList { .. }
+            | Expr::InSubquery { .. }
+            | Expr::Between { .. }
+            | Expr::Like { .. } => self.predicate(expr),
+        }
+    }
+
+    /// IN, BETWEEN and LIKE.
+    fn predicate(&mut self, expr: &Expr) -> Result<Expression, SqlError> {
+        match expr {
             Expr::InList {
                 operand,
                 list,
@@ -226,7 +247,6 @@ impl<'a> Binder<'a> {
                 };
                 Ok(negate_if(*negated, bound))
             }
-            Expr::Subquery(subquery) => Ok(Expression::Subquery(self.subquery(subquery))),
             Expr::Between {
                 operand,
                 low,
@@ -259,16 +279,7 @@ impl<'a> Binder<'a> {
                 };
                 Ok(negate_if(*negated, bound))
             }
-            Expr::Case {
-                operand,
-                branches,
-                otherwise,
-            } => self.case(operand.as_deref(), branches, otherwise.as_deref()),
-            Expr::Call {
-                function,
-                arguments,
-                star,
-            } => self.call(function, arguments, *star),
+            other => self.bind(other),
         }
     }
 
@@ -277,10 +288,11 @@ impl<'a> Binder<'a> {
     }
 
     fn column(&self, table: Option<&str>, column: &Name) -> Result<Expression, SqlError> {
-        if let Some(new_row) = self.new_row {
-            if table.is_some() && table == new_row.alias {
-                return self.new_value(new_row, column);
-            }
+        if let Some(new_row) = self.new_row
+            && table.is_some()
+            && table == new_row.alias
+        {
+            return self.new_value(new_row, column);
         }
         self.scope
             .find(table, column, self.clause)

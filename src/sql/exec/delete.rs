@@ -10,7 +10,7 @@ use gaplock_engine::types::{Collation, Value};
 use super::join::{JoinReader, plan_query};
 use super::subquery::Subqueries;
 use super::update::{Collected, sort_collected};
-use super::{Context, Facts, ReadLock, StepResult, finished};
+use super::{Context, Facts, ReadLock, StepResult, Writer, finished};
 use crate::sql::bind::{BoundDelete, text_collation};
 use crate::sql::error::SqlError;
 use crate::sql::expr::Expression;
@@ -35,7 +35,10 @@ impl DeleteStatement {
     /// A statement that has not begun.
     pub(super) fn new(bound: BoundDelete, facts: &Facts) -> DeleteStatement {
         DeleteStatement {
-            subqueries: Subqueries::new(&bound.query.subqueries, ReadLock::of_source(facts)),
+            subqueries: Subqueries::new(
+                &bound.query.subqueries,
+                ReadLock::of_source(facts, Writer::Strict),
+            ),
             bound: Arc::new(bound),
             reader: None,
             collected: VecDeque::new(),

@@ -19,7 +19,7 @@ use gaplock_engine::types::Value;
 
 use super::select::SelectRun;
 use super::subquery::Subqueries;
-use super::{Context, Facts, ReadLock, StepResult, finished, row};
+use super::{Context, Facts, ReadLock, StepResult, Writer, finished, row};
 use crate::sql::bind::{self, BoundInsert, BoundSource};
 use crate::sql::catalog::EngineCatalog;
 use crate::sql::error::{ErrorKind, SqlError, engine_error};
@@ -117,7 +117,7 @@ impl InsertStatement {
                 }
                 let lock = match select.locking {
                     Some(_) => ReadLock::of_select(select.locking, facts),
-                    None => ReadLock::of_source(facts),
+                    None => ReadLock::of_source(facts, Writer::Relaxed),
                 };
                 let reads_itself = select.from.iter().any(|from| from.table.text == *name);
                 let run = Box::new(SelectRun::new(Arc::new(selected), lock, lock));
@@ -133,7 +133,10 @@ impl InsertStatement {
             }
         };
         Ok(InsertStatement {
-            subqueries: Subqueries::new(&bound.subqueries, ReadLock::of_source(facts)),
+            subqueries: Subqueries::new(
+                &bound.subqueries,
+                ReadLock::of_source(facts, Writer::Strict),
+            ),
             bound: Arc::new(bound),
             table,
             source,
@@ -196,23 +199,17 @@ impl InsertStatement {
                 self.insertion(values)
             }
             Stage::Insert { values, insert } => {
-                let outcome = match insert.step(context.engine, context.trx) {
-                    Ok(step) => finished!(Ok::<_, SqlError>(step)),
-                    Err(error @ Error::NoParent { .. }) if self.bound.ignore => {
-                        self.warnings.push(error.to_string());
-                        return Ok(Step::Done(Some(Stage::Next)));
-                    }
-                    Err(error) => return Err(error.into()),
-                };
+                let outcome = finished!(self.try_insert(insert, context));
                 self.advance_counter(values, context.engine);
                 match outcome {
-                    InsertOutcome::Inserted => {
+                    Some(InsertOutcome::Inserted) => {
                         self.counts.affected += 1;
                         Stage::Next
                     }
-                    InsertOutcome::Duplicate(duplicate) => {
+                    Some(InsertOutcome::Duplicate(duplicate)) => {
                         self.duplicate(std::mem::take(values), *duplicate)?
                     }
+                    None => Stage::Next,
                 }
             }
             Stage::Existing {
@@ -232,17 +229,7 @@ impl InsertStatement {
             }
             Stage::Update { update } => {
                 let step = update.step(context.engine, context.trx);
-                match finished!(step.map_err(engine_error)) {
-                    UpdateOutcome::Updated => self.counts.affected += 2,
-                    UpdateOutcome::Duplicate(duplicate) => {
-                        let error = Error::Duplicate(duplicate);
-                        if !self.bound.ignore {
-                            return Err(error.into());
-                        }
-                        self.warnings.push(error.to_string());
-                    }
-                }
-                Stage::Next
+                self.updated(finished!(step.map_err(engine_error)))?
             }
             Stage::Delete { values, delete } => {
                 finished!(
@@ -255,6 +242,37 @@ impl InsertStatement {
             }
         };
         Ok(Step::Done(Some(next)))
+    }
+
+    /// One step of an insertion; nothing if IGNORE passes over a missing parent row.
+    fn try_insert(
+        &mut self,
+        insert: &mut Insert,
+        context: &mut Context<'_>,
+    ) -> StepResult<Option<InsertOutcome>> {
+        match insert.step(context.engine, context.trx) {
+            Ok(step) => Ok(Step::Done(Some(finished!(Ok::<_, SqlError>(step))))),
+            Err(error @ Error::NoParent { .. }) if self.bound.ignore => {
+                self.warnings.push(error.to_string());
+                Ok(Step::Done(None))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// The existing row was changed, or could not be.
+    fn updated(&mut self, outcome: UpdateOutcome) -> Result<Stage, SqlError> {
+        match outcome {
+            UpdateOutcome::Updated => self.counts.affected += 2,
+            UpdateOutcome::Duplicate(duplicate) => {
+                let error = Error::Duplicate(duplicate);
+                if !self.bound.ignore {
+                    return Err(error.into());
+                }
+                self.warnings.push(error.to_string());
+            }
+        }
+        Ok(Stage::Next)
     }
 
     /// The next row as the source gives it; a value that is missing is DEFAULT.

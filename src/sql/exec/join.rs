@@ -26,7 +26,7 @@ enum Source {
 #[derive(Clone, Debug)]
 enum Level {
     Closed,
-    Reading(TableReader),
+    Reading(Box<TableReader>),
     Virtual(usize),
 }
 
@@ -262,7 +262,8 @@ impl JoinReader {
             semi_consistent: self.semi_consistent && !context.facts.isolation.locks_gaps(),
         };
         let environment = context.environment(&self.rows, subqueries);
-        Ok(Level::Reading(TableReader::open(&opening, &environment)?))
+        let reader = TableReader::open(&opening, &environment)?;
+        Ok(Level::Reading(Box::new(reader)))
     }
 
     /// The engine's table at a place in FROM.

@@ -141,17 +141,29 @@ impl ReadLock {
         }
     }
 
-    /// That of tables which a writing statement only reads: shared where gaps are locked.
-    pub(crate) fn of_source(facts: &Facts) -> ReadLock {
+    /// That of tables which a writing statement only reads: shared. INSERT .. SELECT, REPLACE ..
+    /// SELECT and UPDATE of one table read without locks where gaps are not locked; other statements
+    /// lock at every level.
+    pub(crate) fn of_source(facts: &Facts, statement: Writer) -> ReadLock {
+        let unlocked = statement == Writer::Relaxed && !facts.isolation.locks_gaps();
         ReadLock {
-            strength: if facts.isolation.locks_gaps() {
-                LockStrength::Shared
-            } else {
+            strength: if unlocked {
                 LockStrength::None
+            } else {
+                LockStrength::Shared
             },
             wait: WaitPolicy::Wait,
         }
     }
+}
+
+/// The kinds of writing statements that differ in how they lock what they only read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Writer {
+    /// INSERT .. SELECT, REPLACE .. SELECT, UPDATE of one table.
+    Relaxed,
+    /// DELETE, INSERT of VALUES with subqueries, UPDATE of several tables.
+    Strict,
 }
 
 /// A statement on rows under way.

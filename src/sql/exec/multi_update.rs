@@ -10,7 +10,7 @@ use gaplock_engine::types::Value;
 
 use super::join::{JoinReader, plan_query};
 use super::subquery::Subqueries;
-use super::{Context, Facts, ReadLock, StepResult, finished, row};
+use super::{Context, Facts, ReadLock, StepResult, Writer, finished, row};
 use crate::sql::bind::BoundUpdate;
 use crate::sql::error::{SqlError, engine_error};
 use crate::sql::plan::Purpose;
@@ -45,7 +45,10 @@ impl MultiUpdateStatement {
     /// A statement that has not begun.
     pub(super) fn new(bound: BoundUpdate, facts: &Facts) -> MultiUpdateStatement {
         MultiUpdateStatement {
-            subqueries: Subqueries::new(&bound.query.subqueries, ReadLock::of_source(facts)),
+            subqueries: Subqueries::new(
+                &bound.query.subqueries,
+                ReadLock::of_source(facts, Writer::Strict),
+            ),
             targets: bound.set.iter().map(|(place, _)| place.table).collect(),
             bound: Arc::new(bound),
             reader: None,
@@ -114,7 +117,7 @@ impl MultiUpdateStatement {
                 if self.targets.contains(&place) {
                     ReadLock::EXCLUSIVE
                 } else {
-                    ReadLock::of_source(context.facts)
+                    ReadLock::of_source(context.facts, Writer::Strict)
                 }
             })
             .collect();

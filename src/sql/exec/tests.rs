@@ -390,3 +390,33 @@ fn a_fork_goes_its_own_way() {
     assert_eq!(stage.run(1).expect("done").expect("changed").affected, 1);
     assert_eq!(copy.run(1).expect("done").expect("gone").affected, 0);
 }
+
+/// UPDATE of several tables locks what it only reads at every level (recording ctas_upd_join.rc);
+/// UPDATE of one table reads its subqueries without locks at READ COMMITTED.
+#[test]
+fn what_a_writing_statement_only_reads() {
+    for (sql, waits) in [
+        ("UPDATE t,u SET t.b=u.v WHERE t.id=u.id AND t.id=3", true),
+        (
+            "UPDATE t SET b=(SELECT v FROM u WHERE u.id=3) WHERE id=3",
+            false,
+        ),
+        (
+            "DELETE FROM t WHERE b IN (SELECT v FROM u WHERE u.id=3)",
+            true,
+        ),
+        (
+            "INSERT INTO t SELECT id+100,NULL,v FROM u WHERE id=3",
+            false,
+        ),
+    ] {
+        let mut stage = Stage::new("mysql-9.7", EVENTS);
+        stage.ok(0, "CREATE TABLE u(id INT NOT NULL PRIMARY KEY,v INT)");
+        stage.ok(0, "INSERT INTO u VALUES (1,10),(3,30)");
+        stage.ok(0, "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED");
+        stage.ok(0, "BEGIN");
+        stage.ok(0, sql);
+        let answer = stage.submit(1, "UPDATE u SET v=0 WHERE id=3");
+        assert_eq!(answer.is_none(), waits, "{sql}");
+    }
+}

@@ -11,7 +11,7 @@ use gaplock_engine::types::{Collation, Value};
 use super::join::{JoinReader, plan_query};
 use super::select::sort_order;
 use super::subquery::Subqueries;
-use super::{Context, Facts, ReadLock, StepResult, finished, row};
+use super::{Context, Facts, ReadLock, StepResult, Writer, finished, row};
 use crate::sql::bind::{BoundUpdate, text_collation};
 use crate::sql::error::{SqlError, engine_error};
 use crate::sql::expr::Expression;
@@ -65,7 +65,10 @@ impl UpdateStatement {
     /// A statement that has not begun.
     pub(super) fn new(bound: BoundUpdate, facts: &Facts) -> UpdateStatement {
         UpdateStatement {
-            subqueries: Subqueries::new(&bound.query.subqueries, ReadLock::of_source(facts)),
+            subqueries: Subqueries::new(
+                &bound.query.subqueries,
+                ReadLock::of_source(facts, Writer::Relaxed),
+            ),
             bound: Arc::new(bound),
             reader: None,
             collected: VecDeque::new(),

@@ -153,22 +153,7 @@ impl Expression {
                 low,
                 high,
                 collation,
-            } => {
-                let operand = operand.evaluate(environment)?;
-                let side = |bound: &Expression, wanted: Comparison| {
-                    let bound = bound.evaluate(environment)?;
-                    let ordering =
-                        checked_compare(&operand, &bound, *collation, environment.strict)?;
-                    Ok(compared(wanted, &operand, &bound, ordering))
-                };
-                let low: Result<Option<bool>, SqlError> = side(low, Comparison::GreaterOrEqual);
-                let high = side(high, Comparison::LessOrEqual)?;
-                Ok(match (low?, high) {
-                    (Some(false), _) | (_, Some(false)) => Some(false),
-                    (Some(true), Some(true)) => Some(true),
-                    _ => None,
-                })
-            }
+            } => between(operand, [low, high], *collation, environment),
             Expression::In {
                 operand,
                 list,
@@ -207,6 +192,28 @@ impl Expression {
             _ => Ok(truth(&self.evaluate(environment)?)),
         }
     }
+}
+
+/// BETWEEN, its ends included.
+fn between(
+    operand: &Expression,
+    [low, high]: [&Expression; 2],
+    collation: Collation,
+    environment: &Environment<'_>,
+) -> Result<Option<bool>, SqlError> {
+    let operand = operand.evaluate(environment)?;
+    let side = |bound: &Expression, wanted: Comparison| -> Result<Option<bool>, SqlError> {
+        let bound = bound.evaluate(environment)?;
+        let ordering = checked_compare(&operand, &bound, collation, environment.strict)?;
+        Ok(compared(wanted, &operand, &bound, ordering))
+    };
+    let low = side(low, Comparison::GreaterOrEqual)?;
+    let high = side(high, Comparison::LessOrEqual)?;
+    Ok(match (low, high) {
+        (Some(false), _) | (_, Some(false)) => Some(false),
+        (Some(true), Some(true)) => Some(true),
+        _ => None,
+    })
 }
 
 /// AND (`decides` is false) or OR (`decides` is true): the first part that decides ends it.

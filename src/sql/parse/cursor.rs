@@ -303,18 +303,19 @@ fn is_reserved(word: &str) -> bool {
         .any(|reserved| reserved.eq_ignore_ascii_case(word))
 }
 
+/// White space, comments, and the end that the tokenizer may have put.
 fn is_blank(token: &Token) -> bool {
-    match token {
-        Token::Whitespace(
-            Whitespace::Space
-            | Whitespace::Newline
-            | Whitespace::Tab
-            | Whitespace::SingleLineComment { .. }
-            | Whitespace::MultiLineComment(_),
-        ) => true,
-        Token::EOF => true,
-        _ => false,
-    }
+    matches!(
+        token,
+        Token::EOF
+            | Token::Whitespace(
+                Whitespace::Space
+                    | Whitespace::Newline
+                    | Whitespace::Tab
+                    | Whitespace::SingleLineComment { .. }
+                    | Whitespace::MultiLineComment(_),
+            )
+    )
 }
 
 fn position(location: Location) -> Position {

@@ -90,15 +90,7 @@ impl Subject {
             Expression::Between {
                 operand, low, high, ..
             } if self.is(operand) => {
-                let (low, high) = (value(low, constants)?, value(high, constants)?);
-                if negated {
-                    let below = self.compared(Comparison::Less, &low)?;
-                    Some(self.union(below, self.compared(Comparison::Greater, &high)?))
-                } else {
-                    let above = self.compared(Comparison::GreaterOrEqual, &low)?;
-                    let below = self.compared(Comparison::LessOrEqual, &high)?;
-                    Some(self.intersection(&above, &below))
-                }
+                self.between(&value(low, constants)?, &value(high, constants)?, negated)
             }
             Expression::In { operand, list, .. } if self.is(operand) => {
                 let list: Option<Vec<Value>> =
@@ -124,6 +116,16 @@ impl Subject {
             } if self.is(operand) && !negated => self.like(&value(pattern, constants)?, *collation),
             _ => None,
         }
+    }
+
+    fn between(self, low: &Value, high: &Value, negated: bool) -> Option<Vec<Interval>> {
+        if negated {
+            let below = self.compared(Comparison::Less, low)?;
+            return Some(self.union(below, self.compared(Comparison::Greater, high)?));
+        }
+        let above = self.compared(Comparison::GreaterOrEqual, low)?;
+        let below = self.compared(Comparison::LessOrEqual, high)?;
+        Some(self.intersection(&above, &below))
     }
 
     fn is(self, expression: &Expression) -> bool {

@@ -18,6 +18,7 @@ mod access;
 #[cfg(test)]
 mod agreement;
 mod candidates;
+mod conditions;
 mod explain;
 mod hint;
 mod interval;
@@ -165,8 +166,8 @@ pub fn plan(request: &Request<'_>) -> Result<Plan, SqlError> {
         return Ok(Plan::impossible());
     };
     let filesort = order::settle(&planner, &mut tables);
-    access::place_conditions(&planner, &mut tables);
-    let collect = access::must_collect(&planner, &tables, filesort);
+    conditions::place_conditions(&planner, &mut tables);
+    let collect = conditions::must_collect(&planner, &tables, filesort);
     let mut plan = Plan {
         tables,
         impossible: false,

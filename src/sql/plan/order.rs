@@ -1,6 +1,7 @@
 //! Whether the rows come in the order that is asked for, and what is changed so that they do.
 
-use super::access::{Planner, equality};
+use super::access::Planner;
+use super::conditions::equality;
 use super::{AccessPath, Purpose, Request, TablePlan};
 use crate::sql::expr::{ColumnPlace, Comparison, Expression};
 
@@ -97,7 +98,7 @@ pub(super) fn settle(planner: &Planner<'_>, tables: &mut [TablePlan]) -> bool {
         return false;
     }
     let first = &mut tables[constants];
-    let fit = fit(planner, first.table, first.index, &first.path);
+    let fit = fit(planner, first.table, first.index, &first.path, first.parts);
     if fit != Fit::None {
         first.backward = fit == Fit::Backward;
         if fit != Fit::Either && first.path == AccessPath::All {
@@ -121,7 +122,7 @@ fn ordered_scan(planner: &Planner<'_>, plan: &TablePlan) -> Option<TablePlan> {
         return None;
     }
     for index in &planner.candidates[plan.table].indexes {
-        let fit = fit(planner, plan.table, *index, &AccessPath::Index);
+        let fit = fit(planner, plan.table, *index, &AccessPath::Index, 0);
         let definition = &planner.shape(plan.table).indexes[*index];
         let few = planner
             .request
@@ -139,7 +140,7 @@ fn ordered_scan(planner: &Planner<'_>, plan: &TablePlan) -> Option<TablePlan> {
     None
 }
 
-fn fit(planner: &Planner<'_>, table: usize, index: usize, path: &AccessPath) -> Fit {
+fn fit(planner: &Planner<'_>, table: usize, index: usize, path: &AccessPath, parts: usize) -> Fit {
     let shape = planner.shape(table);
     let definition = &shape.indexes[index];
     if matches!(path, AccessPath::All) && !shape.has_named_key() {
@@ -154,7 +155,18 @@ fn fit(planner: &Planner<'_>, table: usize, index: usize, path: &AccessPath) -> 
                     .is_some_and(|(value, _)| value.is_constant() || value.columns().is_empty())
         })
     };
-    let mut columns = definition.all_columns.iter().copied().peekable();
+    // The columns that a ref access fixes give no order any more, whatever made them equal.
+    let fixed_by_key = if matches!(path, AccessPath::Ref(_) | AccessPath::EqRef(_)) {
+        parts
+    } else {
+        0
+    };
+    let mut columns = definition
+        .all_columns
+        .iter()
+        .copied()
+        .skip(fixed_by_key)
+        .peekable();
     let mut direction = Fit::Either;
     for (expression, descending) in &planner.request.order {
         let column = match expression {
