@@ -56,6 +56,4 @@ pub mod sql;
 pub use gaplock_engine as engine;
 pub use gaplock_lockmgr as lockmgr;
 
-pub use sql::{
-    Connection, Database, Server, Session, SqlError, StatementResult, Step, WaitFor,
-};
+pub use sql::{Connection, Database, Server, Session, SqlError, StatementResult, Step, WaitFor};

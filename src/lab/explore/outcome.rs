@@ -174,7 +174,8 @@ fn tables(world: &mut World) -> Vec<String> {
 }
 
 impl Exploration {
-    /// The result as lines of a scenario.
+    /// The result as lines of a scenario: the verdict, the counts, then each outcome. The verdict
+    /// does not change when steps are cut in another way; the counts do.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         let covered = match self.coverage {
@@ -186,11 +187,18 @@ impl Exploration {
             Coverage::Random => "chosen at random".to_owned(),
         };
         let found = match (self.deadlocks, self.stuck) {
-            (0, 0) => "no deadlock".to_owned(),
-            (deadlocks, 0) => format!("{deadlocks} with a deadlock"),
-            (deadlocks, stuck) => format!("{deadlocks} with a deadlock, {stuck} stuck"),
+            (0, 0) => "no deadlock",
+            (0, _) => "stuck",
+            (_, 0) => "deadlocks",
+            _ => "deadlocks, stuck",
         };
-        let mut lines = vec![format!("{} schedules, {covered}: {found}", self.schedules)];
+        let mut lines = vec![
+            format!("{covered}: {found}"),
+            format!(
+                "{} schedules, {} with a deadlock, {} stuck",
+                self.schedules, self.deadlocks, self.stuck
+            ),
+        ];
         for outcome in &self.outcomes {
             lines.push(format!(
                 "{} x {} (first {})",

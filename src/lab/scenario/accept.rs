@@ -32,12 +32,19 @@ pub fn line_matches(expected: &str, actual: &str) -> bool {
                 .is_some_and(|rest| rest.starts_with(" ("))
 }
 
+/// The expected line that stands for all further lines, whatever they are.
+pub const AND_SO_ON: &str = "...";
+
 /// Whether a section expects just these lines.
 #[must_use]
 pub fn section_matches(section: &Section, actual: &[String]) -> bool {
-    section.lines.len() == actual.len()
-        && section
-            .lines
+    let (expected, open) = match section.lines.split_last() {
+        Some((last, before)) if last.text == AND_SO_ON => (before, true),
+        _ => (section.lines.as_slice(), false),
+    };
+    let enough = actual.len() == expected.len() || open && actual.len() > expected.len();
+    enough
+        && expected
             .iter()
             .zip(actual)
             .all(|(expected, actual)| line_matches(&expected.text, actual))
@@ -251,6 +258,21 @@ mod tests {
             output(0, "q", &["a: ok", "b: 1 row (7)"]),
         ];
         assert_eq!(accepted(&outputs), TEXT);
+    }
+
+    #[test]
+    fn three_dots_stand_for_the_rest() {
+        let text = "a> BEGIN\nlocks\n----\na: ok\n...\n";
+        let scenario = parse(Path::new("x"), text).unwrap();
+        let section = &scenario.acts[0].blocks[0].sections[0];
+        let lines = |lines: &[&str]| lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>();
+        assert!(section_matches(section, &lines(&["a: ok"])));
+        assert!(section_matches(
+            section,
+            &lines(&["a: ok", "t  a", "no locks"])
+        ));
+        assert!(!section_matches(section, &lines(&["a: 1 row", "no locks"])));
+        assert!(!section_matches(section, &lines(&[])));
     }
 
     #[test]
