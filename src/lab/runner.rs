@@ -16,8 +16,11 @@ use crate::sql::{SqlError, StatementResult};
 /// MySQL's numbers of "syntax error" and "not supported": the file is wrong, not the outcome.
 const SCENARIO_ERRORS: [u16; 2] = [1064, 1235];
 
-/// The session that runs the set-up's SQL.
-const SETUP_SESSION: &str = "setup";
+/// The session that runs the set-up's SQL, by a name that no session of a file can have.
+const SETUP_SESSION: &str = "(setup)";
+
+/// The session that explains plans.
+const PLANNER_SESSION: &str = "(planner)";
 
 /// What turns a statement into a question for its plan.
 const EXPLAIN: &str = "EXPLAIN ";
@@ -426,12 +429,14 @@ impl Runner<'_> {
         };
         let mut world = self.world.fork();
         world.set_purge(PurgeSetting::Hold);
-        let ended = give_and_settle(self.scenario, &mut world, "planner", &explain)?;
-        let own = ended.into_iter().find(|ended| ended.session == "planner");
+        let ended = give_and_settle(self.scenario, &mut world, PLANNER_SESSION, &explain)?;
+        let own = ended
+            .into_iter()
+            .find(|ended| ended.session == PLANNER_SESSION);
         Ok(match own.map(|ended| ended.result) {
             Some(Ok(result)) => plan_lines(&result),
             Some(Err(error)) => vec![say::error_words(&error)],
-            None => vec![say::waits(&world, "planner")],
+            None => vec![say::waits(&world, PLANNER_SESSION)],
         })
     }
 }

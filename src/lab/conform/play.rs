@@ -26,8 +26,8 @@ use crate::sql::{SqlError, StatementResult};
 /// Most wake orders tried for one step.
 const ORDERS_MAX: usize = 120;
 
-/// The session that runs the set-up; recordings name theirs with single letters.
-const SETUP_SESSION: &str = "setup";
+/// The session that runs the set-up, by a name that no recorded session has.
+const SETUP_SESSION: &str = "(setup)";
 
 /// One case, played and compared.
 #[derive(Clone, Debug)]

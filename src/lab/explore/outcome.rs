@@ -143,7 +143,7 @@ pub(super) fn describe(node: &mut Node, program: &Program) -> String {
 
 /// The committed rows of each table.
 fn tables(world: &mut World) -> Vec<String> {
-    const READER: &str = "reader";
+    const READER: &str = "(reader)";
     let tables = world.server().engine.tables();
     let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
     let mut parts = Vec::new();
