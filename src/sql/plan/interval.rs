@@ -165,11 +165,11 @@ impl Subject {
             }
             return Some(left);
         }
-        let mut union = Vec::new();
+        let mut points = Vec::with_capacity(list.len());
         for item in list {
-            union = self.union(union, self.compared(Comparison::Equal, item)?);
+            points.extend(self.compared(Comparison::Equal, item)?);
         }
-        Some(union)
+        Some(self.union(points, Vec::new()))
     }
 
     /// All values but NULL.

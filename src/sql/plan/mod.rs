@@ -39,6 +39,9 @@ use super::ast::IndexHint;
 use super::error::SqlError;
 use super::expr::{Environment, Expression};
 
+/// Most tables of a join: every order of them is tried.
+const MOST_TABLES: usize = 6;
+
 /// What is to be planned.
 pub struct Request<'a> {
     /// The tables, in the order of FROM.
@@ -143,8 +146,15 @@ pub enum AccessPath {
 /// Plans a statement.
 ///
 /// # Errors
-/// When a hint names no index, or a constant cannot be evaluated.
+/// When a hint names no index, a constant cannot be evaluated, or there are too many tables.
 pub fn plan(request: &Request<'_>) -> Result<Plan, SqlError> {
+    if request.tables.len() > MOST_TABLES {
+        return Err(SqlError::unsupported(
+            format!("a join of more than {MOST_TABLES} tables"),
+            None,
+            "split the statement",
+        ));
+    }
     let candidates = candidates::of_tables(request)?;
     let (constant_filter, conditions): (Vec<_>, Vec<_>) = request
         .conditions
