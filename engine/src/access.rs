@@ -106,7 +106,7 @@ pub struct ScanSpot {
     pub unique_search: bool,
     /// The record is marked as deleted.
     pub deleted: bool,
-    /// The scan is the first record of an ascending `>=` on the whole clustered key, and the record
+    /// The scan begins at a whole clustered key, by equality or an ascending `>=`, and the record
     /// equals it.
     pub starts_exactly: bool,
 }
@@ -267,17 +267,22 @@ mod tests {
     }
 
     #[test]
-    fn a_point_read_locks_the_record_alone_unless_the_record_is_deleted() {
+    fn a_point_read_locks_the_record_alone_unless_it_is_a_deleted_secondary_one() {
         let profile = find("mysql-5.6").unwrap();
         let span = |spot| scanned_record(&profile, Isolation::RepeatableRead, spot).span;
         assert_eq!(span(spot()), LockSpan::Record);
-        assert_eq!(
-            span(ScanSpot {
-                deleted: true,
-                ..spot()
-            }),
-            LockSpan::NextKey
-        );
+        let deleted = ScanSpot {
+            deleted: true,
+            clustered: false,
+            ..spot()
+        };
+        assert_eq!(span(deleted), LockSpan::NextKey);
+        let exact = ScanSpot {
+            deleted: true,
+            starts_exactly: true,
+            ..spot()
+        };
+        assert_eq!(span(exact), LockSpan::Record);
         assert_eq!(
             span(ScanSpot {
                 unique_search: false,

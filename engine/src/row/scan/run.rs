@@ -451,13 +451,14 @@ impl Scan {
     ) -> Want {
         self.knows_end = access::tests_end_before_locking(engine.profile(), index.clustered, false);
         let bounds = self.bounds.as_ref();
+        let starts_at = bounds.and_then(|bounds| match (&bounds.equal, &bounds.lower) {
+            _ if bounds.backward => None,
+            (Some(key), _) | (None, Bound::Included(key)) => Some(key),
+            _ => None,
+        });
         let starts_exactly = index.clustered
-            && bounds.is_some_and(|bounds| match (&bounds.lower, bounds.backward) {
-                (Bound::Included(key), false) => {
-                    key.len() == index.unique_fields
-                        && index.compare_fields(&here.fields, key).is_eq()
-                }
-                _ => false,
+            && starts_at.is_some_and(|key| {
+                key.len() == index.unique_fields && index.compare_fields(&here.fields, key).is_eq()
             });
         let spot = ScanSpot {
             clustered: index.clustered,
