@@ -65,8 +65,8 @@ reasons! {
     ChildDeleted = "next-key: foreign key, child row marked as deleted",
     ChildMissing = "gap: foreign key, no child may appear",
     CascadedRow = "record only: child row changed by a foreign key's action",
-    ImplicitMadeExplicit = "record only: written by this transaction, made visible as a lock because somebody asked for the record",
-    UndoneRow = "record only: row undone by a partial rollback, its lock made explicit first",
+    ImplicitMadeExplicit = "record only: written by this transaction; stored as a lock when somebody asked for the record",
+    UndoneRow = "row undone by a partial rollback: its lock was made explicit, and the next record inherits it as a gap lock",
     InheritedOnInsert = "gap: copied to a new record from its successor",
 }
 

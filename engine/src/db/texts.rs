@@ -7,7 +7,10 @@ use gaplock_lockmgr::TrxId;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-type Texts = FxHashMap<TrxId, Vec<Arc<str>>>;
+/// A statement's text, and the number of the first undo record that it could write.
+pub(crate) type StatementText = (Arc<str>, u64);
+
+type Texts = FxHashMap<TrxId, Vec<StatementText>>;
 
 const SHARDS: usize = 16;
 
@@ -29,12 +32,12 @@ impl StatementTexts {
     }
 
     /// A transaction became active with these statements.
-    pub(crate) fn register(&self, trx: TrxId, texts: &[Arc<str>]) {
+    pub(crate) fn register(&self, trx: TrxId, texts: &[StatementText]) {
         self.shard(trx).lock().insert(trx, texts.to_vec());
     }
 
     /// It began another one.
-    pub(crate) fn add(&self, trx: TrxId, text: &Arc<str>) {
+    pub(crate) fn add(&self, trx: TrxId, text: &StatementText) {
         if let Some(texts) = self.shard(trx).lock().get_mut(&trx) {
             texts.push(text.clone());
         }
@@ -44,27 +47,35 @@ impl StatementTexts {
         self.shard(trx).lock().remove(&trx);
     }
 
-    /// Ordinal of its latest statement.
-    pub(crate) fn latest(&self, trx: TrxId) -> u32 {
-        let count = self.shard(trx).lock().get(&trx).map_or(0, Vec::len);
-        (count as u32).saturating_sub(1)
+    /// Ordinal of the statement that wrote its undo record of that number.
+    pub(crate) fn statement_of_change(&self, trx: TrxId, number: u64) -> u32 {
+        let shard = self.shard(trx).lock();
+        let Some(texts) = shard.get(&trx) else {
+            return 0;
+        };
+        texts
+            .iter()
+            .rposition(|(_, first)| *first <= number)
+            .unwrap_or(0) as u32
     }
 
     /// The text of one of its statements.
     pub(crate) fn get(&self, trx: TrxId, statement: u32) -> Option<Arc<str>> {
-        self.shard(trx)
-            .lock()
+        let shard = self.shard(trx).lock();
+        shard
             .get(&trx)?
             .get(statement as usize)
-            .cloned()
+            .map(|(text, _)| text.clone())
     }
 
     /// All its statements so far.
     pub(crate) fn all(&self, trx: TrxId) -> Vec<Arc<str>> {
-        self.shard(trx)
-            .lock()
+        let shard = self.shard(trx).lock();
+        shard
             .get(&trx)
-            .cloned()
-            .unwrap_or_default()
+            .into_iter()
+            .flatten()
+            .map(|(text, _)| text.clone())
+            .collect()
     }
 }

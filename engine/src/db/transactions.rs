@@ -50,7 +50,7 @@ impl Engine {
         trx.checked_duplicates = false;
         trx.step = 0;
         if self.config.keep_provenance {
-            let text: Arc<str> = Arc::from(sql);
+            let text = (Arc::from(sql), trx.next_undo);
             if let Some(id) = trx.id {
                 self.texts.add(id, &text);
             }

@@ -4,6 +4,7 @@ use gaplock_lockmgr::LockSpan;
 
 use super::{
     Step, WaitPolicy,
+    implicit::Writer,
     locking::{Got, Spot},
     moves::LockMoves,
 };
@@ -174,7 +175,7 @@ impl Engine {
         found: ClusteredRow,
     ) -> Result<Step<Inserted>, Error> {
         self.note_duplicate_check(trx);
-        let writer = self.row_writer(trx, found.writer);
+        let writer = self.row_writer(trx, &found);
         let want = access::clustered_duplicate(self.profile(), trx.isolation);
         let mode = trx.duplicate_mode();
         let got = self.lock_written(trx, spot, writer, mode, want, WaitPolicy::Wait)?;
@@ -316,8 +317,8 @@ impl Engine {
         }
         let found = table.read_clustered(&record);
         let spot = Spot::of(&record);
-        if let super::implicit::Writer::Other(owner) = self.row_writer(trx, found.writer) {
-            self.make_explicit(trx, owner, spot);
+        if let Writer::Other(owner, change) = self.row_writer(trx, &found) {
+            self.make_explicit(owner, change, spot)?;
         }
         if self.lock_implicitly(trx, spot, ROW_CHANGE)? == Got::Wait {
             return Ok(Step::Wait);

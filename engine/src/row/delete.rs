@@ -31,7 +31,6 @@ pub struct Delete {
 
 #[derive(Clone, Debug)]
 enum Stage {
-    Begin,
     /// Foreign keys that are checked by reads before the row is touched.
     Checks(Box<ReadChecks>),
     Row(ChangeProgress),
@@ -51,7 +50,7 @@ impl Delete {
             row,
             depth: 0,
             image: None,
-            stage: Stage::Begin,
+            stage: Stage::Over,
             undoing: Undoing::default(),
         }
     }
@@ -79,32 +78,62 @@ impl Delete {
     }
 
     fn advance(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<()>, Error> {
-        let table = self.table.clone();
         if self.image.is_none() {
-            self.undoing.mark(engine, trx);
-            let mut image = table.encode_row(&self.row)?;
-            if table.has_hidden_key() {
-                image.row_id.clone_from(&self.reference.0[0]);
-            }
-            self.image = Some(image);
+            self.begin(engine, trx)?;
         }
+        let waits = match &mut self.stage {
+            Stage::Checks(checks) => match checks.run(engine, trx)? {
+                Step::Done(()) => {
+                    self.stage = Stage::Row(ChangeProgress::default());
+                    false
+                }
+                step => step == Step::Wait,
+            },
+            Stage::Undo(rollback) => {
+                if rollback.run(engine, trx)? == Step::Done(()) {
+                    self.stage = Stage::Over;
+                    self.undoing
+                        .error
+                        .take()
+                        .map_or(Ok(()), |error| Err(*error))?;
+                }
+                false
+            }
+            Stage::Row(_) | Stage::Children(_) | Stage::Entry(_) => self.mark(engine, trx)?,
+            Stage::Over => false,
+        };
+        let entries = self.table.indexes.len();
+        Ok(match self.stage {
+            _ if waits => Step::Wait,
+            Stage::Entry(index) if index < entries => Step::Progress,
+            Stage::Over | Stage::Entry(_) => Step::Done(()),
+            _ => Step::Progress,
+        })
+    }
+
+    fn begin(&mut self, engine: &Engine, trx: &Trx) -> Result<(), Error> {
+        self.undoing.mark(engine, trx);
+        let mut image = self.table.encode_row(&self.row)?;
+        if self.table.has_hidden_key() {
+            image.row_id.clone_from(&self.reference.0[0]);
+        }
+        self.image = Some(image);
+        let checks = ReadChecks::for_deletion(engine, &self.table, &self.row, self.depth);
+        self.stage = if checks.is_empty() {
+            Stage::Row(ChangeProgress::default())
+        } else {
+            Stage::Checks(Box::new(checks))
+        };
+        Ok(())
+    }
+
+    /// Marks the row, deals with its children, marks its entries; whether it has to wait.
+    fn mark(&mut self, engine: &Engine, trx: &mut Trx) -> Result<bool, Error> {
+        let table = self.table.clone();
         let Some(image) = &self.image else {
-            return Ok(Step::Done(()));
+            return Ok(false);
         };
         match &mut self.stage {
-            Stage::Begin => {
-                let checks = ReadChecks::for_deletion(engine, &table, &self.row, self.depth);
-                self.stage = if checks.is_empty() {
-                    Stage::Row(ChangeProgress::default())
-                } else {
-                    Stage::Checks(Box::new(checks))
-                };
-            }
-            Stage::Checks(checks) => match checks.run(engine, trx)? {
-                Step::Done(()) => self.stage = Stage::Row(ChangeProgress::default()),
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
-            },
             Stage::Row(progress) => {
                 match engine.change_clustered(trx, &table, &self.reference, None, progress)? {
                     Step::Done(()) => {
@@ -115,44 +144,24 @@ impl Delete {
                             Stage::Children(Box::new(checks))
                         };
                     }
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
+                    step => return Ok(step == Step::Wait),
                 }
             }
             Stage::Children(checks) => match checks.run(engine, trx)? {
                 Step::Done(()) => self.stage = Stage::Entry(1),
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
+                step => return Ok(step == Step::Wait),
             },
             Stage::Entry(index) => {
                 let Some(target) = table.indexes.get(*index) else {
-                    self.stage = Stage::Over;
-                    return Ok(Step::Done(()));
+                    return Ok(false);
                 };
                 match engine.delete_entry(trx, target, image)? {
                     Step::Done(()) => *index += 1,
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
+                    step => return Ok(step == Step::Wait),
                 }
             }
-            Stage::Undo(rollback) => match rollback.run(engine, trx)? {
-                Step::Done(()) => {
-                    self.stage = Stage::Over;
-                    return match self.undoing.error.take() {
-                        Some(error) => Err(*error),
-                        None => Ok(Step::Done(())),
-                    };
-                }
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
-            },
-            Stage::Over => return Ok(Step::Done(())),
+            _ => {}
         }
-        let finished = matches!(self.stage, Stage::Entry(index) if index == table.indexes.len());
-        Ok(if finished {
-            Step::Done(())
-        } else {
-            Step::Progress
-        })
+        Ok(false)
     }
 }

@@ -167,7 +167,7 @@ impl Engine {
             return self.lock_spot(trx, spot, mode, want, WaitPolicy::Wait);
         }
         let writer = if index.clustered {
-            self.row_writer(trx, table.read_clustered(&record).writer)
+            self.row_writer(trx, &table.read_clustered(&record))
         } else {
             self.writer_of_entry(trx, table, index, mtr, cursor)?
         };

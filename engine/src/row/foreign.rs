@@ -461,7 +461,7 @@ impl Engine {
         }
         let row = table.read_clustered(&record);
         let spot = Spot::of(&record);
-        let writer = self.row_writer(trx, row.writer);
+        let writer = self.row_writer(trx, &row);
         let want = access::Want {
             reason: Reason::CascadedRow,
             ..ROW_CHANGE

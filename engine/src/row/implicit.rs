@@ -1,7 +1,7 @@
 //! Implicit locks: a changed record belongs to its writer without any lock being stored, until
 //! somebody asks for the record.
 
-use gaplock_lockmgr::{LockMode, LockSpan, TrxId};
+use gaplock_lockmgr::{LockMode, LockSpan, Origin, TrxId};
 
 use super::{
     WaitPolicy,
@@ -14,7 +14,7 @@ use crate::{
     error::{Error, StoreError},
     mtr::Mtr,
     page::Field,
-    table::{ClusteredRow, Index, RowReference, Table},
+    table::{ClusteredRow, Index, RollPointer, RowReference, Table},
     trx::Trx,
 };
 
@@ -23,19 +23,23 @@ use crate::{
 pub(crate) enum Writer {
     /// Nobody who is still active, or nobody else knows.
     Nobody,
-    /// This transaction.
-    Own,
-    /// Another active one.
-    Other(TrxId),
+    /// This transaction, by the change that this pointer leads to.
+    Own(RollPointer),
+    /// Another active one, likewise.
+    Other(TrxId, RollPointer),
 }
 
 impl Engine {
     /// The active writer of a row.
-    pub(crate) fn row_writer(&self, trx: &Trx, writer: TrxId) -> Writer {
+    pub(crate) fn row_writer(&self, trx: &Trx, row: &ClusteredRow) -> Writer {
+        self.writer(trx, row.writer, row.roll)
+    }
+
+    fn writer(&self, trx: &Trx, writer: TrxId, change: RollPointer) -> Writer {
         if Some(writer) == trx.id {
-            Writer::Own
+            Writer::Own(change)
         } else if self.locks.is_active(writer) {
-            Writer::Other(writer)
+            Writer::Other(writer, change)
         } else {
             Writer::Nobody
         }
@@ -56,11 +60,15 @@ impl Engine {
         let record = index.tree.record(mtr, cursor);
         let (entry, deleted) = (record.to_tuple(), record.is_deleted());
         let reference = table.reference_in_entry(index, &entry.0);
-        let writer = self.with_row(table, &reference, |row| match row {
-            Some(row) => self.entry_writer(index, &entry.0, deleted, row),
-            None => Ok(None),
-        })?;
-        Ok(writer.map_or(Writer::Nobody, |writer| self.row_writer(trx, writer)))
+        self.with_row(table, &reference, |row| {
+            let Some(row) = row else {
+                return Ok(Writer::Nobody);
+            };
+            let found = self.entry_writer(index, &entry.0, deleted, row)?;
+            Ok(found.map_or(Writer::Nobody, |(writer, change)| {
+                self.writer(trx, writer, change)
+            }))
+        })
     }
 
     /// Looks at the newest version of a row, under its page's latch.
@@ -92,27 +100,35 @@ impl Engine {
     ) -> Result<Got, Error> {
         match writer {
             Writer::Nobody => {}
-            Writer::Other(owner) => self.make_explicit(trx, owner, spot),
-            Writer::Own if self.profile().own_implicit_becomes_explicit => {
+            Writer::Other(owner, change) => self.make_explicit(owner, change, spot)?,
+            Writer::Own(change) if self.profile().own_implicit_becomes_explicit => {
                 let own = self.ensure_active(trx);
-                self.make_explicit(trx, own, spot);
+                self.make_explicit(own, change, spot)?;
             }
-            Writer::Own if want.span == LockSpan::Record => {
+            Writer::Own(_) if want.span == LockSpan::Record => {
                 return Ok(Got::Granted { newly: false });
             }
-            Writer::Own => {}
+            Writer::Own(_) => {}
         }
         self.lock_spot(trx, spot, mode, want, policy)
     }
 
-    pub(crate) fn make_explicit(&self, trx: &Trx, owner: TrxId, spot: Spot) {
-        let mut origin = self.origin(trx, Reason::ImplicitMadeExplicit);
-        if Some(owner) != trx.id {
-            // The lock is the writer's: name the writer's latest statement, not the asker's.
-            origin.statement = self.texts.latest(owner);
-            origin.step = 0;
-        }
+    /// Stores the lock that `owner` has by the change that `change` leads to. Its provenance is the
+    /// statement that made the change, whoever asks for the record now.
+    pub(crate) fn make_explicit(
+        &self,
+        owner: TrxId,
+        change: RollPointer,
+        spot: Spot,
+    ) -> Result<(), StoreError> {
+        let (_, record) = self.undo.read(&self.pool, change)?;
+        let origin = Origin {
+            statement: self.texts.statement_of_change(owner, record.number),
+            step: 0,
+            reason: Reason::ImplicitMadeExplicit.code(),
+        };
         self.locks.convert_implicit(owner, spot.address(), origin);
+        Ok(())
     }
 
     /// The clustered key of a record on which a cursor stands, and the record's fields.

@@ -181,47 +181,93 @@ impl Update {
         trx: &mut Trx,
         state: &mut State,
     ) -> Result<Step<UpdateOutcome>, Error> {
-        let table = self.table.clone();
+        let waits = match &mut state.stage {
+            Stage::Checks(_) | Stage::Children { .. } => self.check(engine, trx, state)?,
+            Stage::Row(_) | Stage::NewRow { .. } => self.change_row(engine, trx, state)?,
+            Stage::OldEntry(_) | Stage::NewEntry { .. } => self.change_entry(engine, trx, state)?,
+            Stage::Undo(rollback) => {
+                if rollback.run(engine, trx)? == Step::Done(()) {
+                    state.stage = Stage::Over;
+                    self.undoing
+                        .error
+                        .take()
+                        .map_or(Ok(()), |error| Err(*error))?;
+                }
+                false
+            }
+            Stage::Over => false,
+        };
+        Ok(match state.stage {
+            _ if waits => Step::Wait,
+            Stage::Over => self.end(),
+            _ => Step::Progress,
+        })
+    }
+
+    /// Foreign keys; whether it has to wait.
+    fn check(&mut self, engine: &Engine, trx: &mut Trx, state: &mut State) -> Result<bool, Error> {
         match &mut state.stage {
             Stage::Checks(checks) => match checks.run(engine, trx)? {
                 Step::Done(()) => state.stage = Stage::Row(ChangeProgress::default()),
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
+                step => return Ok(step == Step::Wait),
             },
-            Stage::Row(progress) => {
-                let new = (!state.moves).then_some(&state.new);
-                match engine.change_clustered(trx, &table, &self.reference, new, progress)? {
-                    Step::Done(()) => self.after_row(engine, state),
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
-                }
-            }
             Stage::Children { index, checks } => match checks.run(engine, trx)? {
                 Step::Done(()) => {
                     let index = *index;
                     self.after_children(state, index);
                 }
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
+                step => return Ok(step == Step::Wait),
             },
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// The clustered index; whether it has to wait.
+    fn change_row(
+        &mut self,
+        engine: &Engine,
+        trx: &mut Trx,
+        state: &mut State,
+    ) -> Result<bool, Error> {
+        let table = self.table.clone();
+        match &mut state.stage {
+            Stage::Row(progress) => {
+                let new = (!state.moves).then_some(&state.new);
+                match engine.change_clustered(trx, &table, &self.reference, new, progress)? {
+                    Step::Done(()) => self.after_row(engine, state),
+                    step => return Ok(step == Step::Wait),
+                }
+            }
             Stage::NewRow { parents, progress } => {
                 if !parents.is_empty() {
-                    return Ok(only_wait(parents.run(engine, trx, &table)?));
+                    return Ok(parents.run(engine, trx, &table)? == Step::Wait);
                 }
                 match engine.insert_clustered(trx, &table, &state.new, progress)? {
                     Step::Done(Inserted::Yes) => Self::next_entry(&table, state, 0),
                     Step::Done(Inserted::Duplicate(row)) => self.collide(state, 0, row),
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
+                    step => return Ok(step == Step::Wait),
                 }
             }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// A secondary index; whether it has to wait.
+    fn change_entry(
+        &mut self,
+        engine: &Engine,
+        trx: &mut Trx,
+        state: &mut State,
+    ) -> Result<bool, Error> {
+        let table = self.table.clone();
+        match &mut state.stage {
             Stage::OldEntry(index) => {
                 let index = *index;
-                let target = &table.indexes[index];
-                match engine.delete_entry(trx, target, &state.old)? {
-                    Step::Done(()) => self.after_old_entry(engine, state, index),
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
+                match engine.delete_entry(trx, &table.indexes[index], &state.old)? {
+                    Step::Done(()) => self.children_of(engine, state, index),
+                    step => return Ok(step == Step::Wait),
                 }
             }
             Stage::NewEntry {
@@ -231,34 +277,18 @@ impl Update {
             } => {
                 let index = *index;
                 if !parents.is_empty() {
-                    return Ok(only_wait(parents.run(engine, trx, &table)?));
+                    return Ok(parents.run(engine, trx, &table)? == Step::Wait);
                 }
                 let target = &table.indexes[index];
                 match engine.insert_entry(trx, &table, target, &state.new, progress)? {
                     Step::Done(Inserted::Yes) => Self::next_entry(&table, state, index),
                     Step::Done(Inserted::Duplicate(row)) => self.collide(state, index, row),
-                    Step::Progress => {}
-                    Step::Wait => return Ok(Step::Wait),
+                    step => return Ok(step == Step::Wait),
                 }
             }
-            Stage::Undo(rollback) => match rollback.run(engine, trx)? {
-                Step::Done(()) => {
-                    state.stage = Stage::Over;
-                    return match self.undoing.error.take() {
-                        Some(error) => Err(*error),
-                        None => Ok(self.end()),
-                    };
-                }
-                Step::Progress => {}
-                Step::Wait => return Ok(Step::Wait),
-            },
-            Stage::Over => return Ok(self.end()),
+            _ => {}
         }
-        Ok(if matches!(state.stage, Stage::Over) {
-            self.end()
-        } else {
-            Step::Progress
-        })
+        Ok(false)
     }
 
     fn end(&mut self) -> Step<UpdateOutcome> {
@@ -275,10 +305,6 @@ impl Update {
             return;
         }
         self.children_of(engine, state, 0);
-    }
-
-    fn after_old_entry(&self, engine: &Engine, state: &mut State, index: usize) {
-        self.children_of(engine, state, index);
     }
 
     /// Checks the children that refer to the columns that changed in this index.
@@ -351,13 +377,6 @@ impl Update {
             reference,
         }));
         state.stage = Stage::Undo(self.undoing.rollback());
-    }
-}
-
-fn only_wait(step: Step<()>) -> Step<UpdateOutcome> {
-    match step {
-        Step::Wait => Step::Wait,
-        Step::Done(()) | Step::Progress => Step::Progress,
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     db::Engine,
     error::StoreError,
     page::Field,
-    table::{ClusteredRow, Index},
+    table::{ClusteredRow, Index, RollPointer},
     trx::ReadView,
 };
 
@@ -71,7 +71,7 @@ impl Engine {
     }
 
     /// Who holds an implicit lock on a secondary index's entry: the active transaction that wrote
-    /// the row, if one of its changes made the entry, or its deleted mark, what it is. `row` is the
+    /// the row, if one of its changes made the entry, or its deleted mark, what it is; and that change. `row` is the
     /// newest version of the entry's row.
     pub(crate) fn entry_writer(
         &self,
@@ -79,7 +79,7 @@ impl Engine {
         entry: &[Field],
         entry_deleted: bool,
         row: ClusteredRow,
-    ) -> Result<Option<TrxId>, StoreError> {
+    ) -> Result<Option<(TrxId, RollPointer)>, StoreError> {
         let writer = row.writer;
         if !self.locks.is_active(writer) {
             return Ok(None);
@@ -87,12 +87,12 @@ impl Engine {
         let mut version = row;
         loop {
             let Some(before) = self.previous_version(&version)? else {
-                return Ok(Some(writer));
+                return Ok(Some((writer, version.roll)));
             };
             let old_entry = index.entry(&before.image);
             let same = index.same_fields(&old_entry.0, entry, index.fields.len());
             if same && before.deleted != entry_deleted || !same && !entry_deleted {
-                return Ok(Some(writer));
+                return Ok(Some((writer, version.roll)));
             }
             if before.writer != writer {
                 return Ok(None);

@@ -63,8 +63,9 @@ pub struct Trx {
     pub(crate) segment: Option<Segment>,
     pub(crate) undo: Vec<(u64, RollPointer)>,
     pub(crate) next_undo: u64,
-    /// Texts of its statements so far, for provenance.
-    pub(crate) statements: Vec<Arc<str>>,
+    /// Texts of its statements so far, for provenance, each with the number of the first undo record
+    /// that it could write.
+    pub(crate) statements: Vec<(Arc<str>, u64)>,
     pub(crate) step: u32,
     pub(crate) lock_wait_timeout: u64,
     /// The current statement inserts with exclusive duplicate checks (REPLACE, upsert).

@@ -46,7 +46,7 @@ impl Scan {
         }
         let row = table.read_clustered(&record);
         let spot = Spot::of(&record);
-        let writer = engine.row_writer(trx, row.writer);
+        let writer = engine.row_writer(trx, &row);
         engine.check_snapshot(trx, &table, row.writer, writer)?;
         let want = Want {
             span: LockSpan::Record,

@@ -169,7 +169,7 @@ impl Scan {
         if here.fields.is_empty() {
             Ok(Writer::Nobody)
         } else if index.clustered {
-            Ok(engine.row_writer(trx, table.read_clustered(&record).writer))
+            Ok(engine.row_writer(trx, &table.read_clustered(&record)))
         } else {
             Ok(engine.writer_of_entry(trx, table, index, mtr, cursor)?)
         }
