@@ -77,6 +77,7 @@ fn load(arguments: &StressArguments, act: &Act) -> Result<Load, Failure> {
 }
 
 /// Plays the load until its time is over or the user interrupts; gives the seconds it took.
+#[expect(clippy::disallowed_methods, reason = "the load lasts real seconds")]
 fn timed(
     scenario: &Scenario,
     act: &Act,

@@ -63,6 +63,7 @@ impl Database {
         Ok(Database::over(Server::open(config, Arc::new(disk))?))
     }
 
+    #[expect(clippy::disallowed_methods, reason = "time is real here")]
     fn over(server: Server) -> Database {
         Database {
             shared: Arc::new(Shared {

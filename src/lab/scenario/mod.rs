@@ -25,7 +25,7 @@
 //!
 //! The line `...` at the end of a section stands for whatever else a command puts out. A blank line ends a block; `#` begins a comment, at the start of a line or after a space. A
 //! section without profiles is for all that have none of their own. [`parse`] gives the tree, every
-//! part with its place; [`accept`] writes new expectations into the text and leaves every other
+//! part with its place; [`accept()`] writes new expectations into the text and leaves every other
 //! byte alone.
 
 pub mod accept;
