@@ -38,7 +38,7 @@ impl Scan {
         match &self.position {
             Position::End => Ok(None),
             Position::Start => self.place_first(mtr, index).map(Some),
-            Position::On(_) if unique_search || self.end_found => Ok(None),
+            Position::On(_) if unique_search => Ok(None),
             Position::On(key) if backward => seek(index, mtr, key, Seek::Before).map(Some),
             Position::On(key) => {
                 let mut cursor = seek(index, mtr, key, Seek::AtOrBefore)?;

@@ -196,6 +196,11 @@ impl Scan {
             }
             return Ok(Look::Pass);
         }
+        // The range's last key was returned: the next row is not looked at, but a page's end that comes
+        // before it has been locked above (bug 112106).
+        if self.end_found {
+            return Ok(Look::End);
+        }
         if self.leaves_equal(index, &here) {
             if let (Some(mode), Some(want)) = (self.mode(), access::past_equal(trx.isolation)) {
                 let writer = self.writer(engine, trx, mtr, cursor, &here)?;
