@@ -132,19 +132,20 @@ pub fn scanned_record(profile: &Profile, isolation: Isolation, spot: ScanSpot) -
 }
 
 /// Whether a scan tests the range's end before it locks a record: then a record past the end has
-/// at most its gap locked. Secondary indexes never do.
+/// at most its gap locked. Secondary indexes never do; nor do scans that lock no gaps, which lock
+/// the record past the end and give it back.
 #[must_use]
-pub fn tests_end_before_locking(profile: &Profile, clustered: bool, backward: bool) -> bool {
-    profile.range_end == RangeEnd::BeforeLocking && clustered && !backward
+pub fn tests_end_before_locking(
+    profile: &Profile,
+    isolation: Isolation,
+    clustered: bool,
+    backward: bool,
+) -> bool {
+    profile.range_end == RangeEnd::BeforeLocking && isolation.locks_gaps() && clustered && !backward
 }
 
 /// The lock on a record that is past the end, when that was tested first.
-#[must_use]
-pub fn past_the_end(isolation: Isolation) -> Option<Want> {
-    isolation
-        .locks_gaps()
-        .then_some(want(LockSpan::Gap, Reason::RangeEndGap))
-}
+pub const PAST_THE_END: Want = want(LockSpan::Gap, Reason::RangeEndGap);
 
 /// The lock on the first record that does not equal an equality search any more.
 #[must_use]

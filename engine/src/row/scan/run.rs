@@ -415,15 +415,19 @@ impl Scan {
         let backward = self.bounds.as_ref().is_some_and(|bounds| bounds.backward);
         let range = matches!(self.spec.access, Access::Range { .. });
         if !range
-            || !access::tests_end_before_locking(engine.profile(), index.clustered, backward)
+            || !access::tests_end_before_locking(
+                engine.profile(),
+                trx.isolation,
+                index.clustered,
+                backward,
+            )
             || !self.is_past_end(index, &here.fields)
         {
             return Ok(None);
         }
-        if let Some(want) = access::past_the_end(trx.isolation) {
-            let writer = self.writer(engine, trx, mtr, cursor, here)?;
-            engine.lock_written(trx, here.spot, writer, mode, want, WaitPolicy::Wait)?;
-        }
+        let writer = self.writer(engine, trx, mtr, cursor, here)?;
+        let want = access::PAST_THE_END;
+        engine.lock_written(trx, here.spot, writer, mode, want, WaitPolicy::Wait)?;
         Ok(Some(Look::End))
     }
 
@@ -454,7 +458,12 @@ impl Scan {
         index: &crate::table::Index,
         here: &Here,
     ) -> Want {
-        self.knows_end = access::tests_end_before_locking(engine.profile(), index.clustered, false);
+        self.knows_end = access::tests_end_before_locking(
+            engine.profile(),
+            trx.isolation,
+            index.clustered,
+            false,
+        );
         let bounds = self.bounds.as_ref();
         let starts_at = bounds.and_then(|bounds| match (&bounds.equal, &bounds.lower) {
             _ if bounds.backward => None,
