@@ -106,7 +106,7 @@ pub(super) struct ExploreArguments {
     #[arg(long, value_name = "NAME")]
     pub(super) variant: Option<String>,
     /// Schedules after which the search gives up.
-    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub(super) max_schedules: u64,
     /// Print one JSON object for each variant and profile.
     #[arg(long)]

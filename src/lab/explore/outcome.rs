@@ -1,12 +1,18 @@
 //! What schedules end in, and the count of each.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
+use gaplock_engine::db::Engine;
+use gaplock_engine::error::Error;
+use gaplock_engine::row::{Access, LockStrength, NoFilter, Scan, ScanSpec, Step, WaitPolicy};
+use gaplock_engine::table::Table;
+use gaplock_engine::trx::Isolation;
 use serde::Serialize;
 
 use super::super::say;
 use super::super::text;
-use super::super::world::{Stepped, World};
+use super::super::world::World;
 use super::actors::{Node, Program};
 
 /// What a search covered.
@@ -72,7 +78,7 @@ struct Counted {
 
 impl Counts {
     /// Counts a schedule that has come to its end.
-    pub(super) fn leaf(&mut self, mut node: Node, program: &Program) {
+    pub(super) fn leaf(&mut self, node: &Node, program: &Program) {
         self.schedules += 1;
         self.deadlocks += u64::from(node.deadlocked);
         self.stuck += u64::from(!node.done());
@@ -81,7 +87,7 @@ impl Counts {
             .windows(2)
             .filter(|pair| pair[0] != pair[1])
             .count();
-        let outcome = describe(&mut node, program);
+        let outcome = describe(node, program);
         match self.outcomes.get_mut(&outcome) {
             Some(counted) => {
                 counted.schedules += 1;
@@ -128,7 +134,7 @@ impl Counts {
 }
 
 /// A finished schedule's outcome: results by session, who still waits, the tables.
-pub(super) fn describe(node: &mut Node, program: &Program) -> String {
+pub(super) fn describe(node: &Node, program: &Program) -> String {
     let mut parts: Vec<String> = Vec::new();
     for (name, results) in node.results(program) {
         let mut words = results.to_vec();
@@ -137,40 +143,44 @@ pub(super) fn describe(node: &mut Node, program: &Program) -> String {
         }
         parts.push(format!("{name}: {}", words.join(", ")));
     }
-    parts.extend(tables(&mut node.world));
+    parts.extend(tables(&node.world));
     parts.join("; ")
 }
 
-/// The committed rows of each table.
-fn tables(world: &mut World) -> Vec<String> {
-    const READER: &str = "(reader)";
-    let tables = world.server().engine.tables();
-    let names: Vec<String> = tables.iter().map(|table| table.name.clone()).collect();
+/// The committed rows of each table, in the order of its clustered index. Read through the engine,
+/// not by a session: this is done at the end of every schedule.
+fn tables(world: &World) -> Vec<String> {
+    let engine = &world.server().engine;
     let mut parts = Vec::new();
-    for name in names {
-        let sql = format!("SELECT * FROM `{name}`");
-        if world.give(READER, &sql, &[]).is_err() {
-            continue;
-        }
-        let ended = loop {
-            match world.step(READER) {
-                Stepped::Progress => {}
-                Stepped::Waits => break None,
-                Stepped::Ended(ended) => break Some(ended),
-            }
+    for table in engine.tables() {
+        let rows = match committed_rows(engine, &table) {
+            Ok(rows) if rows.is_empty() => "empty".to_owned(),
+            Ok(rows) => rows.join(" "),
+            Err(error) => error.to_string(),
         };
-        let rows = match ended.map(|ended| ended.result) {
-            Some(Ok(result)) if result.rows.is_empty() => "empty".to_owned(),
-            Some(Ok(result)) => {
-                let rows: Vec<String> = result.rows.iter().map(|row| text::row(row)).collect();
-                rows.join(" ")
-            }
-            Some(Err(error)) => say::error_words(&error),
-            None => "locked".to_owned(),
-        };
-        parts.push(format!("{name}: {rows}"));
+        parts.push(format!("{}: {rows}", table.name));
     }
     parts
+}
+
+fn committed_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<String>, Error> {
+    let mut reader = engine.begin(Isolation::ReadCommitted);
+    let mut scan = Scan::new(ScanSpec {
+        table: table.clone(),
+        index: 0,
+        access: Access::Full { backward: false },
+        lock: LockStrength::None,
+        wait: WaitPolicy::Wait,
+        covering: false,
+        pushed: false,
+        semi_consistent: false,
+    });
+    let mut rows = Vec::new();
+    while let Step::Done(Some(row)) = scan.step(engine, &mut reader, &NoFilter)? {
+        rows.push(text::row(&row.values));
+    }
+    engine.commit(&mut reader)?;
+    Ok(rows)
 }
 
 impl Exploration {

@@ -77,7 +77,7 @@ impl<'a> Search<'a> {
     fn visit(&mut self, node: Node, stack: &mut Vec<Branch>) {
         let enabled = node.enabled(self.program);
         if enabled.is_empty() {
-            self.counts.leaf(node, self.program);
+            self.counts.leaf(&node, self.program);
             return;
         }
         let most = self.preemptions_max.unwrap_or(u32::MAX);
@@ -102,7 +102,7 @@ impl<'a> Search<'a> {
                 };
                 node.take(self.program, actor);
             }
-            self.counts.leaf(node, self.program);
+            self.counts.leaf(&node, self.program);
         }
     }
 
@@ -131,5 +131,5 @@ pub(super) fn replay(
     while let Some(actor) = node.enabled(program).first().copied() {
         node.take(program, actor);
     }
-    Ok(describe(&mut node, program))
+    Ok(describe(&node, program))
 }
