@@ -73,6 +73,16 @@ impl Database {
         }
     }
 
+    /// Writes everything to the directory's files and syncs them. Until a log makes each commit
+    /// durable, what was committed after the last flush is lost in a crash; a database that goes out
+    /// of use flushes by itself, but cannot tell of errors then.
+    ///
+    /// # Errors
+    /// When files cannot be written.
+    pub fn flush(&self) -> Result<(), SqlError> {
+        Ok(self.shared.server.engine.flush()?)
+    }
+
     /// A new connection.
     #[must_use]
     pub fn connect(&self) -> Connection {
@@ -86,6 +96,14 @@ impl Database {
     #[must_use]
     pub fn server(&self) -> &Server {
         &self.shared.server
+    }
+}
+
+impl Drop for Shared {
+    /// The last user is gone: every transaction has ended.
+    fn drop(&mut self) {
+        // Nobody is left to be told of an error; `Database::flush` tells.
+        let _ = self.server.engine.flush();
     }
 }
 

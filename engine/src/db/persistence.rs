@@ -2,7 +2,7 @@
 //!
 //! The catalog is one JSON document in a chain of catalog pages that begins with page
 //! [`CATALOG_PAGE`], the first page that a new database allocates. It is rewritten at each change of
-//! a definition and when the database is closed.
+//! a definition and when the database is flushed. Integers are big-endian, as in page headers.
 //!
 //! | offset in page | bytes | content |
 //! |---|---|---|
@@ -89,8 +89,8 @@ impl Engine {
             let start = (at * ROOM).min(text.len());
             let part = &text[start..text.len().min(start + ROOM)];
             let next = pages.get(at + 1).map_or(0, |page| mtr.page_no(*page).0);
-            mtr.write_bytes(*page, NEXT, &next.to_le_bytes());
-            mtr.write_bytes(*page, LENGTH, &(part.len() as u16).to_le_bytes());
+            mtr.write_bytes(*page, NEXT, &next.to_be_bytes());
+            mtr.write_bytes(*page, LENGTH, &(part.len() as u16).to_be_bytes());
             if !part.is_empty() {
                 mtr.write_bytes(*page, TEXT, part);
             }
@@ -185,7 +185,13 @@ impl Engine {
             let page = mtr.page(latched);
             let length = usize::from(page.u16_at(LENGTH));
             if page.kind() != Some(PageKind::Catalog) || length > ROOM || text.len() > 1 << 26 {
-                return Err(damaged(page_no, "not a page of the catalog"));
+                return Err(damaged(
+                    page_no,
+                    &format!(
+                        "not a page of the catalog: kind {:?}, {length} bytes",
+                        page.kind()
+                    ),
+                ));
             }
             text.extend_from_slice(&page.bytes()[TEXT..TEXT + length]);
             match page.u32_at(NEXT) {
@@ -195,15 +201,15 @@ impl Engine {
         }
     }
 
-    /// Closes the database: old versions are purged, the catalog and all pages written. Transactions
-    /// must have ended.
+    /// Writes everything: old versions that nobody needs are purged and their pages given back, then
+    /// the catalog and all pages are written and synced. Changes of transactions that are still
+    /// active are written too, and cannot be told from committed ones afterwards.
     ///
     /// # Errors
-    /// When pages cannot be written; the database is as it was at its last flush then.
-    pub fn close(self) -> Result<(), Error> {
-        self.trxs.hold_purge(false);
+    /// When pages cannot be read or written.
+    pub fn flush(&self) -> Result<(), Error> {
         self.purge()?;
-        for page in self.undo.take_pages() {
+        for page in self.undo.take_unneeded() {
             let mut mtr = Mtr::begin(&self.pool);
             let latched = mtr.latch(page, LatchMode::Exclusive)?;
             mtr.free(latched)?;

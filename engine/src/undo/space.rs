@@ -91,7 +91,7 @@ impl UndoSpace {
             offset: place.used,
         };
         place.used += length as u16;
-        mtr.write_bytes(page, USED, &place.used.to_le_bytes());
+        mtr.write_bytes(page, USED, &place.used.to_be_bytes());
         mtr.commit();
         *self.state.lock().needed.entry(place.page).or_default() += 1;
         *segment = Some(place);
@@ -154,12 +154,20 @@ impl UndoSpace {
         state.idle.push(Segment { used, ..segment });
     }
 
-    /// All pages that nobody appends to, for a database that closes.
+    /// All pages that nobody appends to and that hold no needed record, to be given back to the
+    /// file.
     #[must_use]
-    pub fn take_pages(&self) -> Vec<PageNo> {
-        let state = std::mem::take(&mut *self.state.lock());
-        let idle = state.idle.into_iter().map(|segment| segment.page);
-        idle.chain(state.empty).chain(state.full).collect()
+    pub fn take_unneeded(&self) -> Vec<PageNo> {
+        let mut state = self.state.lock();
+        let state = &mut *state;
+        let needed = &state.needed;
+        let (kept, idle): (Vec<_>, Vec<_>) = state
+            .idle
+            .drain(..)
+            .partition(|segment| needed.contains_key(&segment.page));
+        state.idle = kept;
+        let idle = idle.into_iter().map(|segment| segment.page);
+        idle.chain(state.empty.drain(..)).collect()
     }
 
     /// Records that nobody can need any more: rolled back, committed insertions, purged.
