@@ -24,7 +24,7 @@
 //!
 //! # Steps
 //!
-//! The engine never sleeps. A row operation is a value with a `step` method; one step is one of
+//! No operation sleeps for a lock. A row operation is a value with a `step` method; one step is one of
 //! InnoDB's mini-transactions. It answers [`Step::Done`](row::Step::Done), `Progress` (call again),
 //! or `Wait`: a lock is not to be had, and every latch has been given back. A driver with threads
 //! then calls [`park`](db::Engine::park); one that decides itself who runs next steps another

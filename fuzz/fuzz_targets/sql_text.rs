@@ -4,5 +4,5 @@
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|text: &str| {
-    let _ = gaplock::sql::parse(text);
+    let _ = gaplock::sql::parse::parse(text);
 });

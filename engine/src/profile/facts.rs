@@ -168,6 +168,11 @@ pub const FACTS: &[Fact] = &[
         "recordings' plans: 5.5 to 8.0.30, MariaDB 10.1",
     ),
     fact(
+        "planner_statistics_lag",
+        "row estimates lag behind recent changes",
+        "recordings' plans against what was run: 5.5, 5.6, MariaDB 10.1",
+    ),
+    fact(
         "between_point_is_equality",
         "BETWEEN with equal ends is an equality",
         "recordings' plans: 8.0 and later",

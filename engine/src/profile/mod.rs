@@ -182,6 +182,9 @@ pub struct Profile {
     pub planner_page_cost: u32,
     /// A covering range that takes in all rows is read as an index scan.
     pub whole_range_becomes_index_scan: bool,
+    /// The optimizer's row estimates lag behind recent changes, so that a plan made when rows were
+    /// fewer goes on being chosen.
+    pub planner_statistics_lag: bool,
     /// BETWEEN with equal ends counts as an equality, not only as a range.
     pub between_point_is_equality: bool,
     /// Equality on a secondary key and the primary key behind it counts as unique.

@@ -88,6 +88,7 @@ fn mysql_5_5() -> Profile {
         planner_row_cost: 200,
         planner_page_cost: 1000,
         whole_range_becomes_index_scan: true,
+        planner_statistics_lag: true,
         between_point_is_equality: false,
         extended_key_is_unique: false,
         lock_wait_timeout: 50,
@@ -110,6 +111,7 @@ fn mysql_5_7_24() -> Profile {
         inherit_at_read_committed: InheritAtReadCommitted::OppositeOfStatement,
         foreign_key_gaps_at_read_committed: false,
         after_victim_in_transaction: false,
+        planner_statistics_lag: false,
         ..mysql_5_6()
     }
 }
@@ -223,6 +225,7 @@ fn mariadb_10_5() -> Profile {
         nowait: true,
         nowait_error: 1205,
         whole_range_becomes_index_scan: false,
+        planner_statistics_lag: false,
         ..mariadb_10_1()
     }
 }

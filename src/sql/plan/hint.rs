@@ -106,6 +106,14 @@ pub(super) fn forced(
     let reference = || planner.reference(table, index, before).filter(|_| reads);
     let range = || planner.range(table, index);
     let found = match hint.access {
+        // Where a range over all rows becomes a scan of the index, the recording saw which of the two
+        // it was with other rows in the table: the bounds decide anew, unless estimates lag.
+        Some(HintedAccess::Index)
+            if planner.request.profile.whole_range_becomes_index_scan
+                && !planner.request.profile.planner_statistics_lag =>
+        {
+            range()
+        }
         Some(HintedAccess::All | HintedAccess::Index) => None,
         None if by_table => None,
         Some(HintedAccess::Range) => range().or_else(reference),
