@@ -94,7 +94,7 @@ pub const FACTS: &[Fact] = &[
     fact(
         "semi_consistent",
         "how UPDATE looks at locked rows at READ COMMITTED",
-        "8.0.30, MDEV-32898; recording m36.rc",
+        "8.0.30, MDEV-24738, MDEV-32898; recordings m36.rc, r1_00178",
     ),
     fact(
         "inherit_at_read_committed",

@@ -237,6 +237,8 @@ fn mariadb_10_11() -> Profile {
         victim_from_whole_cycle: true,
         unlock_rule: UnlockRule::ClusteredScans,
         unlock_shared: true,
+        // It queues, but looks for deadlocks only when it really waits: as good as a probe.
+        semi_consistent: SemiConsistent::Probe,
         after_victim_in_transaction: false,
         skip_locked: true,
         ..mariadb_10_5()
@@ -257,7 +259,7 @@ fn mariadb_11_8() -> Profile {
 fn mariadb_11_8_no_snapshot_isolation() -> Profile {
     Profile {
         snapshot_isolation: false,
-        semi_consistent: SemiConsistent::Queue,
+        semi_consistent: SemiConsistent::Probe,
         ..mariadb_11_8()
     }
 }
