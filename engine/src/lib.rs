@@ -117,6 +117,7 @@
 //! ```
 
 pub mod access;
+pub mod blocking;
 pub mod btree;
 pub mod buffer;
 pub mod db;
