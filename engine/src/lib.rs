@@ -21,6 +21,7 @@
 //! | [`profile`], [`access`] | the facts of a release; which lock is taken, and why |
 //! | [`row`] | scans, insertions, changes, rollback and purge as restartable steps |
 //! | [`db`] | [`db::Engine`]: one database, and pictures of its locks |
+//! | [`blocking`] | a loop over steps for threads, which sleeps where they wait |
 //!
 //! # Steps
 //!
