@@ -7,11 +7,12 @@ use crate::{
     btree::{Latching, Seek, Tree},
     error::{DuplicateKey, Error, StoreError},
     mtr::Mtr,
-    row::{LockMoves, Step},
+    row::{ChangeProgress, Inserted, LockMoves, Rollback, Step},
     table::{
-        ClusteredRow, Column, ForeignKey, Index, IndexShape, IndexSpec, RowImage, Table, TableSpec,
+        ClusteredRow, Column, ForeignKey, Index, IndexShape, IndexSpec, RollPointer, RowImage,
+        Table, TableSpec,
     },
-    trx::Isolation,
+    trx::{Isolation, Trx},
     types::Value,
 };
 
@@ -343,13 +344,7 @@ impl Engine {
     }
 
     /// Puts a row into a table that nobody else knows yet; undo is written and forgotten at the end.
-    fn copy_row(
-        &self,
-        trx: &mut crate::trx::Trx,
-        table: &Table,
-        values: &[Value],
-    ) -> Result<(), Error> {
-        use crate::row::{ChangeProgress, Inserted};
+    fn copy_row(&self, trx: &mut Trx, table: &Table, values: &[Value]) -> Result<(), Error> {
         let mut image = table.encode_row(values)?;
         if table.has_hidden_key() {
             image.row_id = Some(self.draw_row_id(table));
@@ -360,14 +355,14 @@ impl Engine {
                 Step::Done(Inserted::Yes) => break,
                 Step::Done(Inserted::Duplicate(_)) => {
                     let error = self.collision(table, table.clustered(), &image);
-                    crate::row::Rollback::all().finish(self, trx)?;
+                    Rollback::all().finish(self, trx)?;
                     return Err(error);
                 }
                 Step::Progress | Step::Wait => {}
             }
         }
         let writer = trx.id.unwrap_or_default();
-        let roll = crate::table::RollPointer::none();
+        let roll = RollPointer::none();
         let row = ClusteredRow {
             image,
             writer,
@@ -376,7 +371,7 @@ impl Engine {
         };
         for index in &table.indexes[1..] {
             if let Err(error) = self.add_entry(table, index, &row) {
-                crate::row::Rollback::all().finish(self, trx)?;
+                Rollback::all().finish(self, trx)?;
                 return Err(error);
             }
         }

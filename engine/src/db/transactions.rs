@@ -8,7 +8,7 @@ use super::Engine;
 use crate::{
     access::Reason,
     error::Error,
-    row::{Step, WaitPolicy},
+    row::{Got, Step, WaitPolicy},
     table::Table,
     trx::{Isolation, Savepoint, Trx},
 };
@@ -148,7 +148,7 @@ impl Engine {
         self.run_step(trx, |trx| {
             let got = self.lock_table(trx, table.id, mode, Reason::LockTables, WaitPolicy::Wait)?;
             Ok(match got {
-                crate::row::Got::Wait => Step::Wait,
+                Got::Wait => Step::Wait,
                 _ => Step::Done(()),
             })
         })

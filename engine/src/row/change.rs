@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     access::{self, Reason, Want},
-    btree::{Cursor, Insertion, Latching, Seek, Update},
+    btree::{Cursor, Insertion, Latching, Seek, Tree, Update},
     db::Engine,
     error::Error,
     mtr::Mtr,
@@ -218,7 +218,7 @@ impl Engine {
     pub(crate) fn place_record(
         &self,
         trx: &mut Trx,
-        tree: &crate::btree::Tree,
+        tree: &Tree,
         mtr: &mut Mtr<'_>,
         cursor: Cursor,
         tuple: &Tuple,
@@ -269,7 +269,7 @@ impl Engine {
     pub(crate) fn replace_record(
         &self,
         trx: &mut Trx,
-        tree: &crate::btree::Tree,
+        tree: &Tree,
         mtr: &mut Mtr<'_>,
         cursor: Cursor,
         tuple: &Tuple,

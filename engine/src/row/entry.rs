@@ -14,7 +14,7 @@ use crate::{
     db::Engine,
     error::Error,
     mtr::Mtr,
-    page::{Field, Tuple},
+    page::{Field, Record, Tuple},
     table::{Index, RowImage, Table},
     trx::Trx,
 };
@@ -289,8 +289,7 @@ enum Neighbour {
 fn neighbour_collides(index: &Index, mtr: &Mtr<'_>, cursor: Cursor, key: &[Field]) -> Neighbour {
     let before = index.tree.record(mtr, cursor);
     let after = index.tree.record(mtr, index.tree.successor(mtr, cursor));
-    let equal =
-        |record: &crate::page::Record<'_>| record.is_user() && record.compare_prefix(key).0.is_eq();
+    let equal = |record: &Record<'_>| record.is_user() && record.compare_prefix(key).0.is_eq();
     if equal(&before) || equal(&after) {
         Neighbour::Collides
     } else {

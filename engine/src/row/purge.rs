@@ -4,7 +4,7 @@
 use crate::{
     db::Engine,
     error::Error,
-    table::{ClusteredRow, RollPointer, RowReference, Table},
+    table::{ClusteredRow, Index, IndexField, RollPointer, RowImage, RowReference, Table},
     trx::{Isolation, Trx},
     undo::{OldVersion, UndoKind, UndoRecord},
 };
@@ -94,7 +94,7 @@ impl Engine {
         &self,
         nobody: &mut Trx,
         table: &Table,
-        index: &crate::table::Index,
+        index: &Index,
         reference: &RowReference,
         version: &ClusteredRow,
     ) -> Result<(), Error> {
@@ -111,13 +111,13 @@ impl Engine {
 
 /// The overwritten version, as far as indexes look at it: its key and its indexed columns.
 fn old_row(table: &Table, reference: &RowReference, old: &OldVersion) -> Option<ClusteredRow> {
-    let mut image = crate::table::RowImage {
+    let mut image = RowImage {
         columns: vec![None; table.columns.len()],
         row_id: None,
     };
     for (field, key) in table.clustered().fields.iter().zip(&reference.0) {
         match field {
-            crate::table::IndexField::Column(at) => image.columns[*at].clone_from(key),
+            IndexField::Column(at) => image.columns[*at].clone_from(key),
             _ => image.row_id.clone_from(key),
         }
     }

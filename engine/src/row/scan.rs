@@ -1,5 +1,6 @@
 //! What a scan is asked for, and the rows that it gives.
 
+mod end;
 mod fetch;
 mod position;
 mod run;

@@ -7,7 +7,7 @@ use crate::{
     access::{Reason, Want},
     btree::{Cursor, Latching, Seek},
     db::Engine,
-    error::Error,
+    error::{Error, StoreError},
     mtr::Mtr,
     row::{
         implicit::Writer,
@@ -15,6 +15,7 @@ use crate::{
     },
     table::{ClusteredRow, Table},
     trx::{Isolation, Trx},
+    types::Value,
 };
 
 /// What fetching a row came to.
@@ -133,7 +134,7 @@ impl Scan {
         trx: &Trx,
         table: &Table,
         here: &Here,
-    ) -> Result<Option<Vec<crate::types::Value>>, Error> {
+    ) -> Result<Option<Vec<Value>>, Error> {
         debug_assert_eq!(self.spec.lock, LockStrength::None);
         let index = &table.indexes[self.spec.index];
         let reference = table.reference_in_entry(index, &here.fields);
@@ -157,7 +158,7 @@ impl Engine {
         &self,
         trx: &Trx,
         row: ClusteredRow,
-    ) -> Result<Option<ClusteredRow>, crate::error::StoreError> {
+    ) -> Result<Option<ClusteredRow>, StoreError> {
         let version = match &trx.view {
             Some(view) if trx.isolation != Isolation::ReadUncommitted => {
                 self.visible_version(row, view, trx.id)?

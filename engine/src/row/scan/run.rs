@@ -17,14 +17,16 @@ use crate::{
     db::Engine,
     error::Error,
     mtr::Mtr,
+    page::Field,
     profile::{DeletedAtReadCommitted, SemiConsistent},
     row::{
         Step,
         implicit::Writer,
         locking::{Got, Spot},
     },
-    table::ClusteredRow,
+    table::{ClusteredRow, Index, IndexField, Table},
     trx::{Isolation, Trx},
+    types::Value,
 };
 
 /// What looking at one record came to.
@@ -155,7 +157,7 @@ impl Scan {
     }
 
     /// Who wrote the record.
-    fn writer(
+    pub(super) fn writer(
         &self,
         engine: &Engine,
         trx: &Trx,
@@ -212,19 +214,6 @@ impl Scan {
             None => self.look_consistently(engine, trx, mtr, cursor, &here, filter),
             Some(mode) => self.look_locking(engine, trx, mtr, cursor, here, mode, filter),
         }
-    }
-
-    /// Whether an equality search has left the equal records. Backwards only the first record is
-    /// tested here; later ones are tested above the engine, after they were locked.
-    fn leaves_equal(&self, index: &crate::table::Index, here: &Here) -> bool {
-        let Some(bounds) = &self.bounds else {
-            return false;
-        };
-        let Some(key) = &bounds.equal else {
-            return false;
-        };
-        let tested = !bounds.backward || !self.returned_any;
-        tested && index.compare_fields(&here.fields, key).is_ne()
     }
 
     #[expect(clippy::too_many_arguments, reason = "one record's circumstances")]
@@ -379,85 +368,8 @@ impl Scan {
         Ok(None)
     }
 
-    /// Whether the record lies beyond the scan's end.
-    pub(super) fn is_past_end(
-        &self,
-        index: &crate::table::Index,
-        fields: &[crate::page::Field],
-    ) -> bool {
-        let Some(bounds) = &self.bounds else {
-            return false;
-        };
-        if let Some(key) = &bounds.equal {
-            return index.compare_fields(fields, key).is_ne();
-        }
-        let end = if bounds.backward {
-            &bounds.lower
-        } else {
-            &bounds.upper
-        };
-        Engine::is_beyond(index, fields, end, bounds.backward)
-    }
-
-    /// Where the profile tests the range's end before locking: the lock on a record past it, and
-    /// the end of the scan.
-    fn end_before_locking(
-        &mut self,
-        engine: &Engine,
-        trx: &mut Trx,
-        mtr: &mut Mtr<'_>,
-        cursor: Cursor,
-        here: &Here,
-        mode: LockMode,
-    ) -> Result<Option<Look>, Error> {
-        let table = self.spec.table.clone();
-        let index = &table.indexes[self.spec.index];
-        let backward = self.bounds.as_ref().is_some_and(|bounds| bounds.backward);
-        let range = matches!(self.spec.access, Access::Range { .. });
-        if !range
-            || !access::tests_end_before_locking(
-                engine.profile(),
-                trx.isolation,
-                index.clustered,
-                backward,
-            )
-            || !self.is_past_end(index, &here.fields)
-        {
-            return Ok(None);
-        }
-        let writer = self.writer(engine, trx, mtr, cursor, here)?;
-        let want = access::PAST_THE_END;
-        engine.lock_written(trx, here.spot, writer, mode, want, WaitPolicy::Wait)?;
-        Ok(Some(Look::End))
-    }
-
-    /// Notes that the row about to be returned is the range's inclusive last key, after which an
-    /// engine that knows the end does not look.
-    fn note_exact_end(&mut self, index: &crate::table::Index, here: &Here) {
-        let Some(Bounds {
-            upper: Bound::Included(key),
-            backward: false,
-            ..
-        }) = &self.bounds
-        else {
-            return;
-        };
-        if index.clustered
-            && key.len() == index.unique_fields
-            && index.compare_fields(&here.fields, key).is_eq()
-        {
-            self.end_found = self.knows_end;
-        }
-    }
-
     /// The lock that the access rule wants on this record.
-    fn want(
-        &mut self,
-        engine: &Engine,
-        trx: &Trx,
-        index: &crate::table::Index,
-        here: &Here,
-    ) -> Want {
+    fn want(&mut self, engine: &Engine, trx: &Trx, index: &Index, here: &Here) -> Want {
         self.knows_end = access::tests_end_before_locking(
             engine.profile(),
             trx.isolation,
@@ -545,14 +457,10 @@ fn committed(engine: &Engine, row: &ClusteredRow) -> Result<Locked, Error> {
 }
 
 /// The values that an index entry has; other columns are NULL.
-pub(super) fn entry_values(
-    table: &crate::table::Table,
-    index: &crate::table::Index,
-    fields: &[crate::page::Field],
-) -> Vec<crate::types::Value> {
-    let mut values = vec![crate::types::Value::Null; table.columns.len()];
+pub(super) fn entry_values(table: &Table, index: &Index, fields: &[Field]) -> Vec<Value> {
+    let mut values = vec![Value::Null; table.columns.len()];
     for (field, image) in index.fields.iter().zip(fields) {
-        if let (crate::table::IndexField::Column(at), Some(image)) = (field, image) {
+        if let (IndexField::Column(at), Some(image)) = (field, image) {
             values[*at] = table.columns[*at].ty.decode(image);
         }
     }
@@ -560,7 +468,7 @@ pub(super) fn entry_values(
 }
 
 impl Here {
-    pub(super) fn of(index: &crate::table::Index, mtr: &Mtr<'_>, cursor: Cursor) -> Self {
+    pub(super) fn of(index: &Index, mtr: &Mtr<'_>, cursor: Cursor) -> Self {
         let record = index.tree.record(mtr, cursor);
         let fields = if record.is_user() {
             record.to_tuple().0
