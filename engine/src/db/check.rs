@@ -5,6 +5,7 @@
 //!   has its row.
 //! - **C3** The number of live rows is what the counter says.
 //! - **C4** The lock table's own invariants hold.
+//! - **C5** When nobody is active and nothing waits for purge, no undo record is needed.
 
 use std::collections::BTreeSet;
 
@@ -43,6 +44,13 @@ impl Engine {
         }
         if let Err(what) = self.locks.check() {
             report.problems.push(format!("C4: {what}"));
+        }
+        let needed = self.undo.needed_records();
+        let idle = self.trxs.active().is_empty() && self.trxs.history_length() == 0;
+        if idle && needed > 0 {
+            report
+                .problems
+                .push(format!("C5: {needed} undo records are kept for nobody"));
         }
         Ok(report)
     }

@@ -146,6 +146,17 @@ impl UndoSpace {
         })
     }
 
+    /// How many records are still needed.
+    #[must_use]
+    pub fn needed_records(&self) -> u64 {
+        self.state
+            .lock()
+            .needed
+            .values()
+            .map(|count| u64::from(*count))
+            .sum()
+    }
+
     /// A transaction is done with its segment.
     pub fn give_back(&self, segment: Segment) {
         let mut state = self.state.lock();
