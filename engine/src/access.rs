@@ -67,7 +67,6 @@ reasons! {
     CascadedRow = "record only: child row changed by a foreign key's action",
     ImplicitMadeExplicit = "record only: written by this transaction; stored as a lock when somebody asked for the record",
     UndoneRow = "row undone by a partial rollback: its lock was made explicit, and the next record inherits it as a gap lock",
-    InheritedOnInsert = "gap: copied to a new record from its successor",
 }
 
 impl Reason {

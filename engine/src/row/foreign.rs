@@ -85,13 +85,7 @@ impl ParentChecks {
             constraint: engine.constraint_text(child, foreign),
         };
         let (parent, at) = engine.parent_index(foreign).ok_or_else(missing)?;
-        let intention = engine.lock_table(
-            trx,
-            parent.id,
-            TableMode::IS,
-            Reason::TableIntention,
-            WaitPolicy::Wait,
-        )?;
+        let intention = engine.lock_intention(trx, parent.id, TableMode::IS)?;
         if intention == Got::Wait {
             return Ok(Step::Wait);
         }
@@ -257,13 +251,7 @@ impl ChildCheck {
         if let Some(action) = self.action.take() {
             return self.act(engine, trx, action, depth);
         }
-        let intention = engine.lock_table(
-            trx,
-            self.child.id,
-            TableMode::IS,
-            Reason::TableIntention,
-            WaitPolicy::Wait,
-        )?;
+        let intention = engine.lock_intention(trx, self.child.id, TableMode::IS)?;
         if intention == Got::Wait {
             return Ok(Step::Wait);
         }
@@ -340,13 +328,7 @@ impl ChildCheck {
         reference: &RowReference,
         depth: u32,
     ) -> Result<Step<Option<Action>>, Error> {
-        let intention = engine.lock_table(
-            trx,
-            self.child.id,
-            TableMode::IX,
-            Reason::TableIntention,
-            WaitPolicy::Wait,
-        )?;
+        let intention = engine.lock_intention(trx, self.child.id, TableMode::IX)?;
         if intention == Got::Wait {
             return Ok(Step::Wait);
         }

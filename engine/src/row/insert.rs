@@ -4,7 +4,7 @@
 use std::sync::Arc;
 
 use super::{
-    Step, WaitPolicy,
+    Step,
     change::{ChangeProgress, Inserted},
     entry::EntryProgress,
     foreign::ParentChecks,
@@ -13,7 +13,7 @@ use super::{
     rollback::{Rollback, Undoing},
 };
 use crate::{
-    access::{self, Reason},
+    access,
     btree::{Latching, Seek},
     db::Engine,
     error::{DuplicateKey, Error},
@@ -180,13 +180,7 @@ impl Insert {
 
     fn begin(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<InsertOutcome>, Error> {
         let mode = gaplock_lockmgr::TableMode::IX;
-        let got = engine.lock_table(
-            trx,
-            self.table.id,
-            mode,
-            Reason::TableIntention,
-            WaitPolicy::Wait,
-        )?;
+        let got = engine.lock_intention(trx, self.table.id, mode)?;
         if got == Got::Wait {
             self.stage = Stage::Lock;
             return Ok(Step::Wait);

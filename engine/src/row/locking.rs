@@ -136,6 +136,16 @@ impl Engine {
         self.take_answer(trx, answer)
     }
 
+    /// Asks for the intention lock that goes before record locks of a table.
+    pub(crate) fn lock_intention(
+        &self,
+        trx: &mut Trx,
+        table: u64,
+        mode: TableMode,
+    ) -> Result<Got, Error> {
+        self.lock_table(trx, table, mode, Reason::TableIntention, WaitPolicy::Wait)
+    }
+
     /// Asks for a record lock.
     pub(crate) fn lock_spot(
         &self,

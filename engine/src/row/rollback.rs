@@ -180,7 +180,6 @@ impl Rollback {
             engine.undo.forget([current.at]);
             return Ok(true);
         };
-        let partial = self.to.is_some();
         let reference = RowReference(current.record.key.0.clone());
         let row = engine.with_row(&table, &reference, Ok)?;
         // A record without its change (U1): the row was never touched.
@@ -188,23 +187,17 @@ impl Rollback {
             engine.undo.forget([current.at]);
             return Ok(true);
         };
-        if let Some(index) = table.indexes.get(current.index) {
-            current.index += 1;
-            let context = Context {
-                engine,
-                table: &table,
-                row: &row,
-                partial,
-            };
-            context.undo_entry(trx, index, &current.record)?;
-            return Ok(false);
-        }
         let context = Context {
             engine,
             table: &table,
             row: &row,
-            partial,
+            partial: self.to.is_some(),
         };
+        if let Some(index) = table.indexes.get(current.index) {
+            current.index += 1;
+            context.undo_entry(trx, index, &current.record)?;
+            return Ok(false);
+        }
         if !context.undo_row(trx, &reference, &current.record, &mut current.progress)? {
             return Ok(false);
         }
@@ -234,14 +227,13 @@ impl Context<'_> {
             return self.remove_entry(trx, index, &now.0);
         };
         let old = index.entry(&before.image);
-        let same = index.same_fields(&old.0, &now.0, index.fields.len());
         match record.kind {
-            UndoKind::Delete => self.revive_entry(trx, index, &now.0),
+            UndoKind::Delete => self.revive_entry(index, &now.0),
             _ if before.deleted => self.mark_or_remove(trx, index, &now.0),
-            _ if same && old == now => Ok(()),
+            _ if old == now => Ok(()),
             _ => {
                 self.mark_or_remove(trx, index, &now.0)?;
-                self.revive_entry(trx, index, &old.0)
+                self.revive_entry(index, &old.0)
             }
         }
     }
@@ -251,32 +243,26 @@ impl Context<'_> {
         if !self.engine.entry_needed(index, entry, self.row, false)? {
             return self.remove_entry(trx, index, entry);
         }
-        self.with_entry(index, entry, Latching::ModifyLeaf, |mtr, cursor| {
+        self.with_entry(index, entry, |mtr, cursor| {
             self.keep_lock(trx, Spot::of(&index.tree.record(mtr, cursor)));
             index.tree.set_deleted(mtr, cursor, true);
-            Ok(())
-        })?;
-        Ok(())
+        })
     }
 
     /// An entry that the undone change had marked as deleted.
-    fn revive_entry(&self, trx: &mut Trx, index: &Index, entry: &[Field]) -> Result<(), Error> {
-        let _ = trx;
-        self.with_entry(index, entry, Latching::ModifyLeaf, |mtr, cursor| {
+    fn revive_entry(&self, index: &Index, entry: &[Field]) -> Result<(), Error> {
+        self.with_entry(index, entry, |mtr, cursor| {
             if index.tree.record(mtr, cursor).is_deleted() {
                 index.tree.set_deleted(mtr, cursor, false);
             }
-            Ok(())
-        })?;
-        Ok(())
+        })
     }
 
     fn remove_entry(&self, trx: &mut Trx, index: &Index, entry: &[Field]) -> Result<(), Error> {
-        let keep = self.partial;
         self.engine
             .remove_record(trx, index, entry, |trx, spot, deleted| {
                 // An entry that is marked as deleted had lost its lock with the mark.
-                if keep && !deleted {
+                if !deleted {
                     self.keep_lock(trx, spot);
                 }
                 Ok(true)
@@ -301,16 +287,15 @@ impl Context<'_> {
         &self,
         index: &Index,
         entry: &[Field],
-        latching: Latching,
-        change: impl FnOnce(&mut Mtr<'_>, Cursor) -> Result<(), Error>,
+        change: impl FnOnce(&mut Mtr<'_>, Cursor),
     ) -> Result<(), Error> {
         let mut mtr = Mtr::begin(&self.engine.pool);
         let cursor = index
             .tree
-            .seek(&mut mtr, entry, Seek::AtOrBefore, latching)?;
+            .seek(&mut mtr, entry, Seek::AtOrBefore, Latching::ModifyLeaf)?;
         let record = index.tree.record(&mtr, cursor);
         if record.is_user() && record.compare_prefix(entry).0.is_eq() {
-            change(&mut mtr, cursor)?;
+            change(&mut mtr, cursor);
         }
         mtr.commit();
         Ok(())

@@ -12,7 +12,7 @@ use super::{
     WaitPolicy, fetch::Fetched,
 };
 use crate::{
-    access::{self, Reason, ScanSpot, Want},
+    access::{self, ScanSpot, Want},
     btree::Cursor,
     db::Engine,
     error::Error,
@@ -119,7 +119,7 @@ impl Scan {
             LockStrength::Exclusive => TableMode::IX,
         };
         let table = self.spec.table.id;
-        let got = engine.lock_table(trx, table, mode, Reason::TableIntention, WaitPolicy::Wait)?;
+        let got = engine.lock_intention(trx, table, mode)?;
         self.table_locked = got != Got::Wait;
         Ok(got)
     }
