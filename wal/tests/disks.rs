@@ -115,6 +115,29 @@ fn names_cannot_leave_the_directory() {
     });
 }
 
+/// W5, within one process: a second opener is refused until the first is gone.
+#[test]
+fn a_locked_file_is_locked_once() {
+    on_every_disk(|disk| {
+        let lock = disk.lock("lock").unwrap();
+        assert_eq!(lock.name(), "lock");
+        let error = disk.lock("lock").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::WouldBlock);
+        assert!(error.to_string().contains("in use"), "{error}");
+        let other = disk.lock("other").unwrap();
+        if let Some(fork) = disk.fork() {
+            fork.lock("lock").expect("a fork is another disk");
+        }
+        drop(lock);
+        disk.lock("lock").unwrap();
+        drop(other);
+        assert_eq!(
+            disk.lock("../lock").unwrap_err().kind,
+            ErrorKind::InvalidInput
+        );
+    });
+}
+
 #[test]
 fn forks_share_nothing_that_shows() {
     let disk = MemoryDisk::new();

@@ -1,13 +1,13 @@
 //! Files in a real directory, read and written by position, made durable by the system's fsync.
 
 use std::{
-    fs::{self, File, OpenOptions},
+    fs::{self, File, OpenOptions, TryLockError},
     io::{self, ErrorKind},
     path::{Path, PathBuf},
     sync::Arc,
 };
 
-use super::{Disk, DiskError, DiskFile, check_name};
+use super::{Disk, DiskError, DiskFile, DiskLock, check_name};
 
 /// Files in a real directory.
 #[derive(Debug)]
@@ -45,6 +45,21 @@ impl FileDisk {
         Ok(self.directory.join(name))
     }
 
+    fn open_file(
+        &self,
+        operation: &'static str,
+        name: &str,
+        create: bool,
+    ) -> Result<File, DiskError> {
+        OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(create)
+            .truncate(false)
+            .open(self.path(operation, name)?)
+            .map_err(|error| DiskError::new(operation, name, &error))
+    }
+
     fn names(&self) -> io::Result<Vec<String>> {
         let mut names = Vec::new();
         for entry in fs::read_dir(&self.directory)? {
@@ -64,16 +79,9 @@ impl FileDisk {
 
 impl Disk for FileDisk {
     fn open(&self, name: &str, create: bool) -> Result<Arc<dyn DiskFile>, DiskError> {
-        let file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(create)
-            .truncate(false)
-            .open(self.path("open", name)?)
-            .map_err(|error| DiskError::new("open", name, &error))?;
         Ok(Arc::new(RealFile {
             name: name.to_owned(),
-            file,
+            file: self.open_file("open", name, create)?,
         }))
     }
 
@@ -101,6 +109,16 @@ impl Disk for FileDisk {
                 &error,
             )
         })
+    }
+
+    /// The system forgets the lock when the file is closed, hence also when the process dies.
+    fn lock(&self, name: &str) -> Result<DiskLock, DiskError> {
+        let file = self.open_file("lock", name, true)?;
+        match file.try_lock() {
+            Ok(()) => Ok(DiskLock::new(name, file)),
+            Err(TryLockError::WouldBlock) => Err(DiskLock::in_use(name)),
+            Err(TryLockError::Error(error)) => Err(DiskError::new("lock", name, &error)),
+        }
     }
 
     fn fork(&self) -> Option<Arc<dyn Disk>> {
@@ -186,7 +204,7 @@ impl DiskFile for RealFile {
     }
 
     fn sync(&self) -> Result<(), DiskError> {
-        self.file.sync_all().map_err(self.fail("sync"))
+        self.file.sync_data().map_err(self.fail("sync"))
     }
 
     fn len(&self) -> Result<u64, DiskError> {

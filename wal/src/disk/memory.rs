@@ -4,11 +4,15 @@
 //! pointer a file, the first write after it copies the array, and each chunk is copied when it is
 //! first written.
 
-use std::{collections::BTreeMap, io::ErrorKind, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::ErrorKind,
+    sync::Arc,
+};
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Disk, DiskError, DiskFile, check_name};
+use super::{Disk, DiskError, DiskFile, DiskLock, check_name};
 
 const CHUNK: usize = 16 * 1024;
 
@@ -16,6 +20,19 @@ const CHUNK: usize = 16 * 1024;
 #[derive(Debug, Default)]
 pub struct MemoryDisk {
     files: Mutex<BTreeMap<String, Arc<MemoryFile>>>,
+    locks: Arc<Mutex<BTreeSet<String>>>,
+}
+
+/// Takes its name off the locked ones when it is dropped.
+struct Locked {
+    name: String,
+    locks: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Drop for Locked {
+    fn drop(&mut self) {
+        self.locks.lock().remove(&self.name);
+    }
 }
 
 impl MemoryDisk {
@@ -71,6 +88,19 @@ impl Disk for MemoryDisk {
         Ok(())
     }
 
+    fn lock(&self, name: &str) -> Result<DiskLock, DiskError> {
+        self.open(name, true)?;
+        if !self.locks.lock().insert(name.to_owned()) {
+            return Err(DiskLock::in_use(name));
+        }
+        let guard = Locked {
+            name: name.to_owned(),
+            locks: Arc::clone(&self.locks),
+        };
+        Ok(DiskLock::new(name, guard))
+    }
+
+    /// Nobody holds a lock in the copy.
     fn fork(&self) -> Option<Arc<dyn Disk>> {
         let files = self.files.lock();
         let copy = files
@@ -85,6 +115,7 @@ impl Disk for MemoryDisk {
             .collect();
         Some(Arc::new(Self {
             files: Mutex::new(copy),
+            locks: Arc::default(),
         }))
     }
 }

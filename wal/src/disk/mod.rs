@@ -7,13 +7,17 @@
 //! - W3. Content is durable after [`DiskFile::sync`] has returned, names after
 //!   [`Disk::sync_directory`] has; before that, a crash may keep any part of it.
 //! - W4. A file opened twice is one file; one that was removed lives on for those who have it open.
+//! - W5. A name locked by [`Disk::lock`] cannot be locked again, by this process or another, until
+//!   the lock is dropped or its process ends. A lock says nothing about reading and writing.
 
 mod file;
+mod lock;
 mod memory;
 
 use std::sync::Arc;
 
 pub use file::FileDisk;
+pub use lock::DiskLock;
 pub use memory::MemoryDisk;
 
 /// A failed call, with the file and what was tried.
@@ -77,6 +81,11 @@ pub trait Disk: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The system's.
     fn sync_directory(&self) -> Result<(), DiskError>;
+    /// Locks a file, which is created if there is none, against every other opener (W5).
+    ///
+    /// # Errors
+    /// `WouldBlock` if somebody holds it: the database is in use; otherwise the system's.
+    fn lock(&self, name: &str) -> Result<DiskLock, DiskError>;
     /// A disk with the same content that shares nothing observable with this one; `None` if this
     /// kind of disk cannot (real files).
     fn fork(&self) -> Option<Arc<dyn Disk>>;
@@ -98,7 +107,7 @@ pub trait DiskFile: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// The system's.
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError>;
-    /// Makes the content durable.
+    /// Makes the content durable, and as much of the rest (the length) as reading it back needs.
     ///
     /// # Errors
     /// The system's.
