@@ -10,6 +10,7 @@ mod disk;
 mod ids;
 mod log;
 
+pub use disk::fault;
 pub use disk::{Disk, DiskError, DiskFile, DiskLock, FileDisk, MemoryDisk};
 pub use ids::{FileId, Lsn, PageId, PageNo};
 pub use log::{Group, Log};

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use gaplock_wal::{Disk, FileDisk, MemoryDisk};
+use gaplock_wal::{Disk, FileDisk, MemoryDisk, fault::FaultDisk};
 use proptest::prelude::*;
 
 /// A directory of this test's own, removed at the end.
@@ -32,6 +32,7 @@ impl Drop for Directory {
 
 fn on_every_disk(test: impl Fn(&dyn Disk)) {
     test(&MemoryDisk::new());
+    test(&FaultDisk::new());
     let directory = Directory::new();
     test(&FileDisk::open(&directory.0).unwrap());
 }
@@ -140,7 +141,13 @@ fn a_locked_file_is_locked_once() {
 
 #[test]
 fn forks_share_nothing_that_shows() {
-    let disk = MemoryDisk::new();
+    forks_of(&MemoryDisk::new());
+    forks_of(&FaultDisk::new());
+    let directory = Directory::new();
+    assert!(FileDisk::open(&directory.0).unwrap().fork().is_none());
+}
+
+fn forks_of(disk: &dyn Disk) {
     let file = disk.open("data", true).unwrap();
     file.write_at(0, &[1; 50_000]).unwrap();
     let fork = disk.fork().unwrap();
@@ -152,8 +159,6 @@ fn forks_share_nothing_that_shows() {
     forked.read_at(0, &mut there).unwrap();
     assert_eq!((here[20_000], here[40_000]), (2, 1));
     assert_eq!((there[20_000], there[40_000]), (1, 3));
-    let directory = Directory::new();
-    assert!(FileDisk::open(&directory.0).unwrap().fork().is_none());
 }
 
 #[derive(Clone, Debug)]
@@ -173,11 +178,31 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..20)
 }
 
+/// Lengths from a damaged file must not exhaust memory.
+#[test]
+fn absurd_lengths_are_refused() {
+    for disk in [&MemoryDisk::new() as &dyn Disk, &FaultDisk::new()] {
+        let file = disk.open("data", true).unwrap();
+        for at in [1 << 50, u64::MAX] {
+            let error = file.write_at(at, b"x").unwrap_err();
+            assert_eq!(error.kind, ErrorKind::InvalidInput);
+            let error = file.set_len(at).unwrap_err();
+            assert_eq!(error.kind, ErrorKind::InvalidInput);
+            file.read_at(at, &mut [0]).unwrap_err();
+        }
+        assert_eq!(file.len().unwrap(), 0);
+    }
+}
+
 proptest! {
     /// A file is a vector of bytes, whatever is done to it.
     #[test]
-    fn a_file_is_a_vector(steps in steps()) {
-        let mut disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    fn a_file_is_a_vector(steps in steps(), faulty in any::<bool>()) {
+        let mut disk: Arc<dyn Disk> = if faulty {
+            Arc::new(FaultDisk::new())
+        } else {
+            Arc::new(MemoryDisk::new())
+        };
         let mut file = disk.open("data", true).unwrap();
         let mut model = Vec::new();
         for step in steps {

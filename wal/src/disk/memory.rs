@@ -1,8 +1,4 @@
-//! Files in memory, copied on write.
-//!
-//! Content is an array of chunks behind `Arc`s, itself behind an `Arc`: forking a disk copies one
-//! pointer a file, the first write after it copies the array, and each chunk is copied when it is
-//! first written.
+//! Files in memory, copied on write: a fork costs one pointer a file.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -12,9 +8,7 @@ use std::{
 
 use parking_lot::{Mutex, RwLock};
 
-use super::{Disk, DiskError, DiskFile, DiskLock, check_name};
-
-const CHUNK: usize = 16 * 1024;
+use super::{Disk, DiskError, DiskFile, DiskLock, check_name, content::Content};
 
 /// Files in memory.
 #[derive(Debug, Default)]
@@ -127,89 +121,21 @@ struct MemoryFile {
     content: RwLock<Content>,
 }
 
-/// Bytes beyond `len` in the last chunk are zero.
-#[derive(Clone, Debug, Default)]
-struct Content {
-    len: usize,
-    chunks: Arc<Vec<Arc<[u8; CHUNK]>>>,
-}
-
-impl Content {
-    /// Cuts or extends. Keeps the bytes beyond the end zero, so that extending shows zeros.
-    fn resize(&mut self, len: usize) {
-        if len == self.len {
-            return;
-        }
-        let chunks = Arc::make_mut(&mut self.chunks);
-        if len < self.len && !len.is_multiple_of(CHUNK) {
-            Arc::make_mut(&mut chunks[len / CHUNK])[len % CHUNK..].fill(0);
-        }
-        let count = len.div_ceil(CHUNK);
-        chunks.truncate(count);
-        if chunks.len() < count {
-            let zeros = Arc::new([0; CHUNK]);
-            chunks.resize(count, zeros);
-        }
-        self.len = len;
-    }
-}
-
-/// The parts, chunk by chunk, of `length` bytes at `offset`: chunk, first byte in it, and bytes.
-fn parts(offset: usize, length: usize) -> impl Iterator<Item = (usize, usize, usize)> {
-    let mut done = 0;
-    std::iter::from_fn(move || {
-        let at = offset + done;
-        let count = (CHUNK - at % CHUNK).min(length - done);
-        done += count;
-        (count > 0).then_some((at / CHUNK, at % CHUNK, count))
-    })
-}
-
 impl MemoryFile {
-    fn position(&self, operation: &'static str, at: u64) -> Result<usize, DiskError> {
-        usize::try_from(at)
-            .map_err(|_| DiskError::of_kind(operation, &self.name, ErrorKind::InvalidInput))
+    fn fail(&self, operation: &'static str) -> impl Fn(ErrorKind) -> DiskError {
+        move |kind| DiskError::of_kind(operation, &self.name, kind)
     }
 }
 
 impl DiskFile for MemoryFile {
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> Result<(), DiskError> {
-        let offset = self.position("read", offset)?;
         let content = self.content.read();
-        if offset.saturating_add(buffer.len()) > content.len {
-            return Err(DiskError::of_kind(
-                "read",
-                &self.name,
-                ErrorKind::UnexpectedEof,
-            ));
-        }
-        let mut rest = buffer;
-        for (chunk, start, count) in parts(offset, rest.len()) {
-            let (now, later) = rest.split_at_mut(count);
-            now.copy_from_slice(&content.chunks[chunk][start..start + count]);
-            rest = later;
-        }
-        Ok(())
+        content.read(offset, buffer).map_err(self.fail("read"))
     }
 
     fn write_at(&self, offset: u64, data: &[u8]) -> Result<(), DiskError> {
-        let offset = self.position("write", offset)?;
         let mut content = self.content.write();
-        if data.is_empty() {
-            return Ok(());
-        }
-        let end = offset.saturating_add(data.len());
-        if end > content.len {
-            content.resize(end);
-        }
-        let chunks = Arc::make_mut(&mut content.chunks);
-        let mut rest = data;
-        for (chunk, start, count) in parts(offset, data.len()) {
-            let (now, later) = rest.split_at(count);
-            Arc::make_mut(&mut chunks[chunk])[start..start + count].copy_from_slice(now);
-            rest = later;
-        }
-        Ok(())
+        content.write(offset, data).map_err(self.fail("write"))
     }
 
     fn sync(&self) -> Result<(), DiskError> {
@@ -217,12 +143,11 @@ impl DiskFile for MemoryFile {
     }
 
     fn len(&self) -> Result<u64, DiskError> {
-        Ok(self.content.read().len as u64)
+        Ok(self.content.read().len())
     }
 
     fn set_len(&self, len: u64) -> Result<(), DiskError> {
-        let len = self.position("set length", len)?;
-        self.content.write().resize(len);
-        Ok(())
+        let mut content = self.content.write();
+        content.resize(len).map_err(self.fail("set length"))
     }
 }

@@ -1,4 +1,4 @@
-//! The only way to files: real ones, memory, and (with the fault battery) ones that fail.
+//! The only way to files: real ones, memory, and ones that fail on purpose.
 //!
 //! A disk is one flat directory. What the kinds of disks promise alike:
 //!
@@ -10,6 +10,8 @@
 //! - W5. A name locked by [`Disk::lock`] cannot be locked again, by this process or another, until
 //!   the lock is dropped or its process ends. A lock says nothing about reading and writing.
 
+mod content;
+pub mod fault;
 mod file;
 mod lock;
 mod memory;
