@@ -1,6 +1,6 @@
 //! Failures: of the storage layers, and of statements.
 
-use gaplock_wal::{DiskError, PageId};
+use gaplock_wal::{DiskError, LogError, PageId};
 
 use crate::{
     table::RowReference,
@@ -13,6 +13,9 @@ pub enum StoreError {
     /// A call to the disk failed.
     #[error(transparent)]
     Disk(#[from] DiskError),
+    /// The log could not be made durable, or not be read.
+    #[error(transparent)]
+    Log(#[from] LogError),
     /// A page is not what was written: wrong checksum, wrong place or impossible content.
     #[error("page {page} is damaged: {what}")]
     Damaged {

@@ -13,4 +13,4 @@ mod log;
 pub use disk::fault;
 pub use disk::{Disk, DiskError, DiskFile, DiskLock, FileDisk, MemoryDisk};
 pub use ids::{FileId, Lsn, PageId, PageNo};
-pub use log::{Group, Log};
+pub use log::{Checkpoint, Control, Log, LogError, LogRecord, LogScan, LogSettings};

@@ -22,4 +22,4 @@ mod transaction;
 pub use group::changes;
 pub use latches::{LatchMode, Latched};
 pub(crate) use space::{check_space, create_space};
-pub use transaction::Mtr;
+pub use transaction::{GROUP, Mtr};

@@ -12,6 +12,9 @@ use crate::{
     page::{CONTENT_END, CONTENT_START, Page, PageOp},
 };
 
+/// The kind of log record that holds one mini-transaction's changes.
+pub const GROUP: u8 = 1;
+
 /// A mini-transaction: the pages it latched and what it changed. See the module's invariants.
 ///
 /// Dropping one that changed nothing lets go of its latches; one that changed something must be
@@ -155,7 +158,7 @@ impl<'s> Mtr<'s> {
         if !self.has_changes() {
             return self.pool.log().end();
         }
-        let position = self.pool.log().append(&self.group);
+        let position = self.pool.log().append(GROUP, &self.group);
         for entry in self.latches.pages_mut().filter(|entry| entry.changed) {
             entry.page_mut().set_lsn(position);
             entry.mark_dirty();

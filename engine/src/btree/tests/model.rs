@@ -194,8 +194,8 @@ proptest! {
             step_tree(&pool, &tree, &mut model, step);
         }
         let mut redone: BTreeMap<PageNo, Page> = BTreeMap::new();
-        for group in pool.log().groups() {
-            for change in changes(&group.records) {
+        for group in pool.log().records() {
+            for change in changes(&group.body) {
                 let (page_no, op) = change.expect("the log can be read");
                 let page = redone.entry(page_no).or_insert_with(|| Page::blank(page_no));
                 page.apply(&op);

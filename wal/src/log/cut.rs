@@ -1,0 +1,135 @@
+//! Taking up a log where a scan of it ended: whatever lies beyond is destroyed first.
+//!
+//! Beyond the end may lie frames of flushes that never became durable as a whole. Were they left,
+//! new records could come to end exactly where an old frame begins, which would then follow on
+//! them as if it had been appended. A frame is taken for one only at the position that it names,
+//! so it is enough to wipe, in all segments from the end on, every place where a frame would name
+//! its own position. Content of recycled segments names other positions and may stay.
+//!
+//! It is done from the back to the front and can be interrupted anywhere: the log's end stays
+//! where it was, so that the next attempt wipes what is left.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use crate::{Disk, DiskError, DiskFile, Lsn};
+
+use super::{
+    LogError,
+    frame::number,
+    layout::{self, Layout, SEGMENT_HEADER, segment_name},
+    reader::{CHUNK, find_layout},
+    segment::SegmentHeader,
+    segments::Segments,
+};
+
+/// The segments of a log whose records end at `at`: all below is durable, nothing is beyond.
+pub(super) fn cut_at(
+    disk: Arc<dyn Disk>,
+    identity: u64,
+    at: u64,
+    spare_segments: u32,
+) -> Result<Segments, LogError> {
+    Segments::remove_unfinished(&*disk)?;
+    let numbers = layout::numbers(&*disk)?;
+    let missing = LogError::Missing { position: Lsn(at) };
+    let Some(layout) = find_layout(&*disk, identity, &numbers)? else {
+        return Err(missing);
+    };
+    let current = layout.place(at).segment;
+    // The log may have ended with its last segment, and the next one was not made yet.
+    let ended_whole = layout.start(current) == at && current > 0;
+    let exists = numbers.contains(&current);
+    if !exists && !(ended_whole && numbers.contains(&(current - 1))) {
+        return Err(missing);
+    }
+    let mut files = BTreeMap::new();
+    for spare in spares(&*disk, identity, layout, &numbers, current)? {
+        wipe(&*spare.1, layout, spare.0, at)?;
+        files.insert(spare.0, Some(spare.1));
+    }
+    for number in numbers.range(..=current).rev() {
+        let header = SegmentHeader {
+            layout,
+            identity,
+            number: *number,
+        };
+        if *number == current {
+            let file = header.open_checked(&*disk)?;
+            wipe(&*file, layout, current, at)?;
+            files.insert(current, Some(file));
+        } else {
+            // The scan may have read what only the system's cache holds.
+            disk.open(&segment_name(*number), false)?.sync()?;
+            files.insert(*number, None);
+        }
+    }
+    let segments = Segments::of(disk, layout, identity, files, spare_segments);
+    segments.reach(current)?;
+    Ok(segments)
+}
+
+/// The sound segments that follow on `current` without a gap, from the last to the first. All
+/// others beyond it are removed.
+fn spares(
+    disk: &dyn Disk,
+    identity: u64,
+    layout: Layout,
+    numbers: &BTreeSet<u64>,
+    current: u64,
+) -> Result<Vec<(u64, Arc<dyn DiskFile>)>, LogError> {
+    let mut sound = Vec::new();
+    let mut removed = false;
+    for number in numbers.range(current + 1..) {
+        let header = SegmentHeader {
+            layout,
+            identity,
+            number: *number,
+        };
+        let follows = *number == current + 1 + sound.len() as u64;
+        match header.open_checked(disk) {
+            Ok(file) if follows => sound.push((*number, file)),
+            Ok(_) | Err(LogError::Damaged { .. }) => {
+                disk.remove(&segment_name(*number))?;
+                removed = true;
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if removed {
+        disk.sync_directory()?;
+    }
+    sound.reverse();
+    Ok(sound)
+}
+
+/// Wipes every place from `at` on where a frame would name its own position; durable when it
+/// returns.
+fn wipe(file: &dyn DiskFile, layout: Layout, segment: u64, at: u64) -> Result<(), DiskError> {
+    let start = layout.start(segment);
+    // A frame at position p names it in the word at p + 8.
+    let first = start.max(at + 8);
+    let mut from = first - start;
+    let mut chunk = vec![0; CHUNK];
+    while from < layout.capacity() {
+        let offset = u64::from(SEGMENT_HEADER) + from;
+        let count = (layout.capacity() - from).min(CHUNK as u64);
+        let chunk = &mut chunk[..count as usize];
+        file.read_at(offset, chunk)?;
+        let mut changed = false;
+        for (index, word) in chunk.chunks_exact_mut(8).enumerate() {
+            let position = start + from + index as u64 * 8;
+            if number(word) == position - 8 {
+                word.fill(0xFF);
+                changed = true;
+            }
+        }
+        if changed {
+            file.write_at(offset, chunk)?;
+        }
+        from += count;
+    }
+    file.sync()
+}
