@@ -39,16 +39,12 @@ pub(super) fn cut_at(
         return Err(missing);
     };
     let current = layout.place(at).segment;
-    // The log may have ended with its last segment, and the next one was not made yet.
-    let ended_whole = layout.start(current) == at && current > 0;
-    let exists = numbers.contains(&current);
-    if !exists && !(ended_whole && numbers.contains(&(current - 1))) {
+    if !layout.reaches(&numbers, at) {
         return Err(missing);
     }
-    let mut files = BTreeMap::new();
-    for spare in spares(&*disk, identity, layout, &numbers, current)? {
-        wipe(&*spare.1, layout, spare.0, at)?;
-        files.insert(spare.0, Some(spare.1));
+    let mut files = spares(&*disk, identity, layout, &numbers, current)?;
+    for (number, file) in files.iter().rev() {
+        wipe(&**file, layout, *number, at)?;
     }
     for number in numbers.range(..=current).rev() {
         let header = SegmentHeader {
@@ -59,28 +55,28 @@ pub(super) fn cut_at(
         if *number == current {
             let file = header.open_checked(&*disk)?;
             wipe(&*file, layout, current, at)?;
-            files.insert(current, Some(file));
+            files.insert(current, file);
         } else {
             // The scan may have read what only the system's cache holds.
             disk.open(&segment_name(*number), false)?.sync()?;
-            files.insert(*number, None);
         }
     }
-    let segments = Segments::of(disk, layout, identity, files, spare_segments);
+    let mut all: BTreeMap<_, _> = numbers.range(..current).map(|old| (*old, None)).collect();
+    all.extend(files.into_iter().map(|(number, file)| (number, Some(file))));
+    let segments = Segments::of(disk, layout, identity, all, spare_segments);
     segments.reach(current)?;
     Ok(segments)
 }
 
-/// The sound segments that follow on `current` without a gap, from the last to the first. All
-/// others beyond it are removed.
+/// The sound segments that follow on `current` without a gap. All others beyond it are removed.
 fn spares(
     disk: &dyn Disk,
     identity: u64,
     layout: Layout,
     numbers: &BTreeSet<u64>,
     current: u64,
-) -> Result<Vec<(u64, Arc<dyn DiskFile>)>, LogError> {
-    let mut sound = Vec::new();
+) -> Result<BTreeMap<u64, Arc<dyn DiskFile>>, LogError> {
+    let mut sound = BTreeMap::new();
     let mut removed = false;
     for number in numbers.range(current + 1..) {
         let header = SegmentHeader {
@@ -90,7 +86,9 @@ fn spares(
         };
         let follows = *number == current + 1 + sound.len() as u64;
         match header.open_checked(disk) {
-            Ok(file) if follows => sound.push((*number, file)),
+            Ok(file) if follows => {
+                sound.insert(*number, file);
+            }
             Ok(_) | Err(LogError::Damaged { .. }) => {
                 disk.remove(&segment_name(*number))?;
                 removed = true;
@@ -101,7 +99,6 @@ fn spares(
     if removed {
         disk.sync_directory()?;
     }
-    sound.reverse();
     Ok(sound)
 }
 

@@ -71,6 +71,14 @@ impl Layout {
         segment * self.capacity()
     }
 
+    /// Whether a log with these segments reaches to a position. It may end with its last segment
+    /// while the next one is not made yet.
+    pub(super) fn reaches(self, numbers: &BTreeSet<u64>, position: u64) -> bool {
+        let segment = self.place(position).segment;
+        let ended_whole = segment > 0 && self.start(segment) == position;
+        numbers.contains(&segment) || ended_whole && numbers.contains(&(segment - 1))
+    }
+
     /// The parts, segment by segment, of `length` bytes at `position`: place and length.
     pub(super) fn parts(
         self,

@@ -53,10 +53,7 @@ impl<'d> LogScan<'d> {
         let Some(layout) = find_layout(disk, identity, &numbers)? else {
             return Err(missing);
         };
-        let segment = layout.place(at).segment;
-        // A log may end with its last segment, and the next one was not made yet.
-        let ended_whole = layout.start(segment) == at && segment > 0;
-        if !numbers.contains(&segment) && !(ended_whole && numbers.contains(&(segment - 1))) {
+        if !layout.reaches(&numbers, at) {
             return Err(missing);
         }
         Ok(Self {
