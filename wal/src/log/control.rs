@@ -81,7 +81,6 @@ struct Slot {
 #[derive(Debug)]
 pub struct Control {
     disk: Arc<dyn Disk>,
-    file: Arc<dyn DiskFile>,
     identity: u64,
     current: Mutex<Current>,
 }
@@ -92,14 +91,6 @@ struct Current {
     slot: Slot,
     /// The largest sequence number in the file.
     sequence: u64,
-}
-
-impl Current {
-    /// The next sequence number, of the slot that does not count.
-    fn next(&self) -> u64 {
-        let next = self.sequence + 1;
-        next + u64::from(next % 2 == self.slot.sequence % 2)
-    }
 }
 
 impl Control {
@@ -121,31 +112,21 @@ impl Control {
         identity: u64,
         first: &Checkpoint,
     ) -> Result<Self, LogError> {
+        StateName::create_files(&*disk)?;
         let state = StateName::of(0, 0, &first.state);
         state.write(&*disk, identity, &first.state)?;
-        let file = disk.open(UNFINISHED, true)?;
-        file.set_len(2 * BLOCK)?;
-        // Both slots, so that one which cannot be used never looks as if it were yet unused (C2).
-        let slots = [0, 1].map(|sequence| Slot::of(identity, sequence, first, state));
-        for slot in slots {
-            file.write_at(slot.offset(), &slot.write())?;
-        }
-        file.sync()?;
-        disk.rename(UNFINISHED, NAME)?;
+        // The states' names become durable before there is a database that relies on them.
         disk.sync_directory()?;
-        Ok(Self::with(disk, file, slots[1], 1))
-    }
-
-    fn with(disk: Arc<dyn Disk>, file: Arc<dyn DiskFile>, slot: Slot, sequence: u64) -> Self {
-        Self {
+        let current = Current::install(&*disk, Slot::of(identity, 0, first, state))?;
+        Ok(Self {
             disk,
-            file,
-            identity: slot.identity,
-            current: Mutex::new(Current { slot, sequence }),
-        }
+            identity,
+            current: Mutex::new(current),
+        })
     }
 
-    /// The control file that is there, and the checkpoint that counts (C2).
+    /// The control file that is there, and the checkpoint that counts (C2). What was read may not
+    /// be durable, if a sync has failed before: it is once [`Control::mark_in_use`] has returned.
     ///
     /// # Errors
     /// `DamagedFile` if neither slot can be used; `NewerFormat`; `OtherDatabase` if the slots
@@ -168,7 +149,12 @@ impl Control {
             match slot.state.read(&*disk, slot.identity)? {
                 Ok(state) => {
                     let checkpoint = slot.checkpoint(state, sure);
-                    return Ok((Self::with(disk, file, slot, sequence), checkpoint));
+                    let control = Self {
+                        disk,
+                        identity: slot.identity,
+                        current: Mutex::new(Current { slot, sequence }),
+                    };
+                    return Ok((control, checkpoint));
                 }
                 Err(wrong) => what = wrong,
             }
@@ -195,35 +181,65 @@ impl Control {
         let state = StateName::of(file, sequence, &checkpoint.state);
         state.write(&*self.disk, self.identity, &checkpoint.state)?;
         let slot = Slot::of(self.identity, sequence, checkpoint, state);
-        Ok(self.put(&mut current, slot)?)
+        Ok(current.put(&*self.disk, slot)?)
     }
 
     /// Takes back that the database was closed in order: durably, before anything is appended to
-    /// its log.
+    /// its log. The whole file is written anew, and with it the checkpoint that was read.
     ///
     /// # Errors
-    /// `Disk`.
+    /// `Disk`; the checkpoint that was read still counts.
     pub fn mark_in_use(&self) -> Result<(), LogError> {
         let mut current = self.current.lock();
-        if !current.slot.clean {
-            return Ok(());
-        }
         let slot = Slot {
-            sequence: current.next(),
+            sequence: current.sequence + 1,
             clean: false,
             ..current.slot
         };
-        Ok(self.put(&mut current, slot)?)
+        // Should this fail, then nobody knows which file has the name.
+        current.sequence += 2;
+        *current = Current::install(&*self.disk, slot)?;
+        Ok(())
+    }
+}
+
+impl Current {
+    /// Puts a control file there, in place of any that is: durably, or (on a crash) not at all.
+    /// Both slots hold the same, so that one which cannot be used is never taken for one that was
+    /// not used yet (C2).
+    fn install(disk: &dyn Disk, first: Slot) -> Result<Self, DiskError> {
+        let second = Slot {
+            sequence: first.sequence + 1,
+            ..first
+        };
+        let file = disk.open(UNFINISHED, true)?;
+        file.set_len(0)?;
+        for slot in [first, second] {
+            file.write_at(slot.offset(), &slot.write())?;
+        }
+        file.set_len(2 * BLOCK)?;
+        file.sync()?;
+        disk.rename(UNFINISHED, NAME)?;
+        disk.sync_directory()?;
+        Ok(Self {
+            sequence: second.sequence,
+            slot: second,
+        })
+    }
+
+    /// The next sequence number, of the slot that does not count.
+    fn next(&self) -> u64 {
+        let next = self.sequence + 1;
+        next + u64::from(next % 2 == self.slot.sequence % 2)
     }
 
     /// Writes the slot that does not count, and lets it count.
-    fn put(&self, current: &mut Current, slot: Slot) -> Result<(), DiskError> {
-        self.file.write_at(slot.offset(), &slot.write())?;
-        self.file.sync()?;
-        *current = Current {
-            slot,
-            sequence: slot.sequence,
-        };
+    fn put(&mut self, disk: &dyn Disk, slot: Slot) -> Result<(), DiskError> {
+        let file = disk.open(NAME, false)?;
+        file.write_at(slot.offset(), &slot.write())?;
+        file.sync()?;
+        self.sequence = slot.sequence;
+        self.slot = slot;
         Ok(())
     }
 }

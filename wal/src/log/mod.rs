@@ -39,7 +39,8 @@
 //! | [`layout`], [`segment`], [`segments`] | positions and files; a segment's header, with the table; all files of an open log |
 //! | [`files`] | the log on files: buffer, group commit, failure |
 //! | [`memory`] | logs without files |
-//! | [`reader`], [`scan`], [`cut`] | reading by positions; from a checkpoint to the end; going on there |
+//! | [`reader`], [`marks`] | reading by positions; what flushes have testified |
+//! | [`scan`], [`cut`] | from a checkpoint to the end; going on there |
 //! | [`control`], [`state`] | where recovery begins, and what the user wants to know then |
 
 mod control;
@@ -48,6 +49,7 @@ mod error;
 mod files;
 mod frame;
 mod layout;
+mod marks;
 mod memory;
 mod reader;
 mod scan;

@@ -8,7 +8,8 @@
 //!   that flush is still there, it testifies.
 //!
 //! What stays indistinguishable: the last flush before a crash is complete, was acknowledged, and
-//! rots before it is read again. Nothing later testifies for it, and what is left looks as if power
+//! rots before it is read again (or it rots together with the end of the flush before, for which it
+//! alone testifies). Nothing later testifies for it, and what is left looks as if power
 //! had failed during its sync. To tell the two apart one would have to make a testimony durable
 //! *after* each sync and before acknowledging it, a second sync for each commit, and its own rot
 //! would be in the same position. An orderly shutdown closes the hole (the control file then
@@ -18,8 +19,9 @@ use crate::{Disk, Lsn};
 
 use super::{
     LogError, LogRecord,
-    frame::{HEADER, MARK, MARK_BYTES, OWN_KINDS, number},
+    frame::{HEADER, OWN_KINDS},
     layout::{aligned, numbers, segment_name},
+    marks::{Mark, MarkSearch},
     reader::{Reader, Trust, find_layout},
 };
 
@@ -103,72 +105,44 @@ impl<'d> LogScan<'d> {
             Some((self.durable, "it was known".to_owned()))
         } else {
             let said = self.testimony()?;
-            said.map(|(by, durable)| (durable, format!("the record at {by} says")))
+            said.map(|mark| {
+                (
+                    mark.durable,
+                    format!("the record at {} says", mark.position),
+                )
+            })
         };
         let Some((durable, who)) = known else {
             self.ended = true;
             return Ok(());
         };
-        let position = Lsn(self.at);
-        let segment = self.reader.layout().place(self.at).segment;
-        if !self.reader.numbers().contains(&segment) {
-            return Err(LogError::Missing { position });
+        let (layout, numbers) = (self.reader.layout(), self.reader.numbers());
+        let segment = layout.place(self.at).segment;
+        let last = layout.place(durable - 1).segment;
+        if let Some(missing) = (segment..=last).find(|number| !numbers.contains(number)) {
+            return Err(LogError::Missing {
+                position: Lsn(self.at.max(layout.start(missing))),
+            });
         }
         Err(LogError::Damaged {
             file: segment_name(segment),
-            position,
+            position: Lsn(self.at),
             what: format!(
                 "no sound record begins here, but {who} that the log was durable up to {durable}"
             ),
         })
     }
 
-    /// A mark further on that says that the log was durable beyond `at`, and what it says.
-    fn testimony(&self) -> Result<Option<(u64, u64)>, LogError> {
-        let (layout, identity) = (self.reader.layout(), self.reader.identity());
-        let numbers = self.reader.numbers().clone();
-        let reader = |numbers| Reader::new(self.disk, identity, numbers, layout, Trust::Anything);
-        let (mut words, mut frames) = (reader(numbers.clone()), reader(numbers.clone()));
-        let current = layout.place(self.at).segment;
-        let mut body = Vec::new();
-        for segment in numbers.range(current..) {
-            // A frame at position p names it in the word at p + 8.
-            let mut at = layout.start(*segment).max(self.at + 16);
-            let end = layout.start(segment + 1);
-            while at < end {
-                let chunk = words.chunk_from(at)?;
-                let named = chunk.chunks_exact(8).position(|word| {
-                    at += 8;
-                    number(word) == at - 16
-                });
-                if chunk.len() < 8 {
-                    break;
-                }
-                if named.is_none() {
-                    continue;
-                }
-                if let Some(said) = said_at(&mut frames, at - 16, &mut body)?
-                    && said > self.at
-                {
-                    return Ok(Some((at - 16, said)));
-                }
+    /// A mark further on that says that the log was durable beyond `at`.
+    fn testimony(&self) -> Result<Option<Mark>, LogError> {
+        let (layout, numbers) = (self.reader.layout(), self.reader.numbers());
+        let mut search = MarkSearch::new(self.disk, self.reader.identity(), numbers, layout);
+        for segment in numbers.range(layout.place(self.at).segment..) {
+            let mark = search.first(*segment, self.at + 8, |mark| mark.durable > self.at)?;
+            if mark.is_some() {
+                return Ok(mark);
             }
         }
         Ok(None)
     }
-}
-
-/// What the mark at a position says, if there is one.
-fn said_at(
-    reader: &mut Reader<'_>,
-    position: u64,
-    body: &mut Vec<u8>,
-) -> Result<Option<u64>, LogError> {
-    let mut bytes = [0; MARK_BYTES];
-    // Only the kind and the length, before a longer body is read in vain.
-    if !reader.read(position, &mut bytes)? || bytes[4..8] != [8, 0, 0, MARK] {
-        return Ok(None);
-    }
-    let frame = reader.frame(position, body)?;
-    Ok(frame.map(|_| number(body)))
 }

@@ -152,9 +152,14 @@ impl SegmentHeader {
     ) -> Result<Arc<dyn DiskFile>, DiskError> {
         file.write_at(0, &self.write())?;
         file.sync()?;
-        disk.rename(UNFINISHED, &segment_name(self.number))?;
-        disk.sync_directory()?;
-        Ok(file)
+        let name = segment_name(self.number);
+        disk.rename(UNFINISHED, &name)?;
+        let synced = disk.sync_directory();
+        if synced.is_err() {
+            // Nobody may come upon a name that is not durable and take it for one that is.
+            let _ = disk.remove(&name);
+        }
+        synced.map(|()| file)
     }
 
     fn check_number(self) -> Result<(), DiskError> {

@@ -67,20 +67,33 @@ impl StateName {
         header
     }
 
-    /// Writes it; durable when this returns, and so is the file's name.
+    /// Makes both files, empty. Their names never change once they are durable. Those that an
+    /// earlier attempt left go first: a sync may have failed on their names, which another one
+    /// would then not make durable.
+    pub(super) fn create_files(disk: &dyn Disk) -> Result<(), DiskError> {
+        let names = disk.list()?;
+        for name in [state_file(0), state_file(1)] {
+            if names.contains(&name) {
+                disk.remove(&name)?;
+            }
+            disk.open(&name, true)?;
+        }
+        Ok(())
+    }
+
+    /// Writes it; durable when this returns.
     pub(super) fn write(
         self,
         disk: &dyn Disk,
         identity: u64,
         state: &[u8],
     ) -> Result<(), DiskError> {
-        let file = disk.open(&state_file(self.file), true)?;
+        let file = disk.open(&state_file(self.file), false)?;
         let mut all = self.header(identity).to_vec();
         all.extend_from_slice(state);
         file.write_at(0, &all)?;
         file.set_len(all.len() as u64)?;
-        file.sync()?;
-        disk.sync_directory()
+        file.sync()
     }
 
     /// Reads it back; `Err` inside says what is wrong with it.

@@ -1,0 +1,134 @@
+//! Calls that fail: each one of a script, in each way, once or until the disk is healed.
+//!
+//! An error that is not sticky has lost nothing: the same world goes on. After a sticky one nothing
+//! is acknowledged any more, and the database is opened again, both as the system shows it (from
+//! its cache) and as a power loss left it.
+
+use std::sync::Arc;
+
+use gaplock_wal::{
+    LogError, Lsn,
+    fault::{Calls, Fault, FaultDisk, Reason, SyncFault, Times},
+};
+
+use crate::script::{History, Step, World, long_script, recover};
+
+const FAULTS: [Fault; 9] = [
+    Fault::Error(Reason::InputOutput),
+    Fault::Error(Reason::NoSpace),
+    Fault::Error(Reason::TooManyFiles),
+    Fault::ErrorAfterwards(Reason::InputOutput),
+    Fault::Short {
+        bytes: 9,
+        reason: Reason::InputOutput,
+    },
+    Fault::Short {
+        bytes: 4099,
+        reason: Reason::NoSpace,
+    },
+    Fault::Sync(SyncFault::KeptInCache),
+    Fault::Sync(SyncFault::Reverted),
+    Fault::ErrorAfterwards(Reason::NoSpace),
+];
+
+#[derive(Debug, Default)]
+struct Counts {
+    runs: u32,
+    struck: u32,
+    sticky: u32,
+    retried: u32,
+}
+
+/// Opens what is there, and makes a database if there is none and none is owed.
+fn open(disk: &Arc<FaultDisk>, history: &History, owed: Lsn) -> Result<World, LogError> {
+    match recover(disk)? {
+        Some(found) => {
+            history
+                .judge(&found, owed)
+                .unwrap_or_else(|what| panic!("{what}"));
+            World::resume(disk, found, history.clone())
+        }
+        None => {
+            assert!(history.records.is_empty(), "the database is gone");
+            World::create(disk)
+        }
+    }
+}
+
+/// Goes on with a disk that does not fail any more, and loses power once more.
+fn go_on(disk: &Arc<FaultDisk>, history: &History) -> World {
+    let owed = history.acknowledged(u64::MAX);
+    let mut world = open(disk, history, owed).expect("a healed disk can be opened");
+    world.play(Step::Append(2000)).unwrap();
+    world
+        .play(Step::Durable)
+        .expect("a healed disk can be written");
+    let survivor = Arc::new(disk.without_unsynced());
+    let found = recover(&survivor).unwrap().expect("it is durable");
+    let owed = world.log.durable();
+    world
+        .history
+        .judge(&found, owed)
+        .unwrap_or_else(|what| panic!("{what}"));
+    world
+}
+
+fn play(number: u64, fault: Fault, times: Times, counts: &mut Counts) {
+    let disk = Arc::new(FaultDisk::new());
+    disk.fail(Calls::from(number), fault, times);
+    counts.runs += 1;
+    let mut world = World::create(&disk).unwrap_or_else(|_| {
+        disk.heal();
+        open(&disk, &History::default(), Lsn(0)).expect("a healed disk")
+    });
+    for step in long_script() {
+        let Err(error) = world.play(step) else {
+            continue;
+        };
+        disk.heal();
+        let durable = world.log.durable();
+        if let Some(failure) = world.log.failure() {
+            counts.sticky += 1;
+            let again = world.log.make_durable(world.log.end());
+            assert_eq!((Err(failure), durable), (again, world.log.durable()));
+        }
+        if world.log.failure().is_none() && !matches!(step, Step::Reopen) {
+            counts.retried += 1;
+            assert!(matches!(error, LogError::Disk(_)), "{error}");
+            world.play(step).expect("a healed disk can be written");
+            continue;
+        }
+        for survivor in [disk.without_unsynced(), disk.with_unsynced()] {
+            go_on(&Arc::new(survivor), &world.history);
+        }
+        world = go_on(&disk, &world.history);
+    }
+    counts.struck += u32::from(disk.struck() > 0);
+    world.play(Step::Durable).unwrap();
+    go_on(&Arc::new(disk.without_unsynced()), &world.history);
+    disk.drop_cache();
+    go_on(&disk, &world.history);
+}
+
+/// B4 and B5 for the log.
+#[test]
+fn every_call_may_fail() {
+    let disk = Arc::new(FaultDisk::new());
+    let mut world = World::create(&disk).unwrap();
+    for step in long_script() {
+        world.play(step).unwrap();
+    }
+    let mut counts = Counts::default();
+    for number in 0..disk.calls() {
+        for fault in FAULTS {
+            for times in [Times::Once, Times::Forever] {
+                let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+                    play(number, fault, times, &mut counts);
+                }));
+                assert!(result.is_ok(), "call {number} fails: {fault:?}, {times:?}");
+            }
+        }
+    }
+    eprintln!("{} calls, {counts:?}", disk.calls());
+    assert_eq!(counts.struck, counts.runs, "{counts:?}");
+}
