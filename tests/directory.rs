@@ -34,7 +34,6 @@ fn a_directory_keeps_its_tables() {
     drop(definer);
     // The open transaction is rolled back with its connection, then the last user is gone.
     drop(connection);
-    first.flush().expect("files that can be written");
     drop(first);
 
     let second = Database::open(&directory, profile()).expect("an existing database");

@@ -12,10 +12,36 @@ use crate::{
 pub enum StoreError {
     /// A call to the disk failed.
     #[error(transparent)]
-    Disk(#[from] DiskError),
-    /// The log could not be made durable, or not be read.
+    Disk(Box<DiskError>),
+    /// The log cannot be read or written.
     #[error(transparent)]
-    Log(#[from] LogError),
+    Log(Box<LogError>),
+    /// The data file was written by a newer program.
+    #[error(
+        "the data file has format version {found}, this program reads up to {supported}: use the \
+         program that wrote it"
+    )]
+    NewerFormat {
+        /// The file's version.
+        found: u32,
+        /// The newest that can be read.
+        supported: u32,
+    },
+    /// The system gave no thread to the database's background work.
+    #[error("no thread for the background work: {what}")]
+    NoThread {
+        /// What the system said.
+        what: String,
+    },
+    /// The database was closed.
+    #[error("the database was closed")]
+    Closed,
+    /// The directory has files of a database, but not the one that says what belongs together.
+    #[error("{what}")]
+    Incomplete {
+        /// What is there and what is missing.
+        what: String,
+    },
     /// A page is not what was written: wrong checksum, wrong place or impossible content.
     #[error("page {page} is damaged: {what}")]
     Damaged {
@@ -38,6 +64,39 @@ pub enum StoreError {
     /// No page number is left in the data file.
     #[error("the data file has no page left")]
     SpaceFull,
+}
+
+impl StoreError {
+    /// Whether there was no room left on the disk: nothing is damaged, and when there is room again
+    /// the same can be tried again.
+    #[must_use]
+    pub fn is_disk_full(&self) -> bool {
+        let disk = match self {
+            StoreError::Disk(error) => error,
+            StoreError::Log(error) => match &**error {
+                LogError::Disk(error) => error,
+                _ => return false,
+            },
+            _ => return false,
+        };
+        use std::io::ErrorKind;
+        matches!(
+            disk.kind,
+            ErrorKind::StorageFull | ErrorKind::QuotaExceeded | ErrorKind::FileTooLarge
+        )
+    }
+}
+
+impl From<DiskError> for StoreError {
+    fn from(error: DiskError) -> Self {
+        StoreError::Disk(Box::new(error))
+    }
+}
+
+impl From<LogError> for StoreError {
+    fn from(error: LogError) -> Self {
+        StoreError::Log(Box::new(error))
+    }
 }
 
 /// A row that a new one collides with.
@@ -136,9 +195,45 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// Whether the commit is durable is not known: the log could not be written to its end. Opening
+    /// the database anew decides. Also of a reader that may have seen such a commit.
+    #[error("commit in doubt, opening the database anew decides: {cause}")]
+    InDoubt {
+        /// What failed.
+        cause: Box<StoreError>,
+    },
+    /// A write failed earlier, and nothing is changed until the database is opened anew.
+    #[error("writes are refused until the database is opened anew, after: {cause}")]
+    WritesRefused {
+        /// What failed.
+        cause: Box<StoreError>,
+    },
     /// Pages could not be read, kept or changed.
     #[error(transparent)]
     Store(#[from] StoreError),
+}
+
+/// What became of a transaction whose commit was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CommitOutcome {
+    /// It is durable, as far as the flush policy promises.
+    Committed,
+    /// Nothing of it will be there.
+    RolledBack,
+    /// Opening the database anew decides.
+    InDoubt,
+}
+
+impl CommitOutcome {
+    /// What a commit that gave `result` has come to.
+    #[must_use]
+    pub fn of(result: &Result<(), Error>) -> Self {
+        match result {
+            Ok(()) => Self::Committed,
+            Err(Error::InDoubt { .. }) => Self::InDoubt,
+            Err(_) => Self::RolledBack,
+        }
+    }
 }
 
 /// How much of a transaction an error takes back.
@@ -153,6 +248,18 @@ pub enum RollbackScope {
 }
 
 impl Error {
+    pub(crate) fn in_doubt(cause: StoreError) -> Self {
+        Error::InDoubt {
+            cause: Box::new(cause),
+        }
+    }
+
+    pub(crate) fn writes_refused(cause: StoreError) -> Self {
+        Error::WritesRefused {
+            cause: Box::new(cause),
+        }
+    }
+
     /// MySQL's number for it.
     #[must_use]
     pub fn code(&self) -> u16 {
@@ -176,7 +283,9 @@ impl Error {
             Error::Definition { .. } => 1005,
             Error::Store(StoreError::RowTooLarge { .. }) => 1118,
             Error::Store(StoreError::SpaceFull) => 1114,
-            Error::Store(_) => 1030,
+            Error::Store(error) if error.is_disk_full() => 1021,
+            Error::InDoubt { .. } | Error::Store(_) => 1030,
+            Error::WritesRefused { .. } => 1290,
         }
     }
 
@@ -186,7 +295,9 @@ impl Error {
         match self {
             // Both take the whole transaction: its locks must go for others to go on, or its
             // snapshot is of no more use.
-            Error::Deadlock | Error::SnapshotTooOld { .. } => RollbackScope::Transaction,
+            Error::Deadlock | Error::SnapshotTooOld { .. } | Error::WritesRefused { .. } => {
+                RollbackScope::Transaction
+            }
             Error::LockWaitTimeout
             | Error::NoWait { .. }
             | Error::Duplicate(_)
@@ -200,7 +311,9 @@ impl Error {
             | Error::TableExists { .. }
             | Error::NoSuchIndex { .. }
             | Error::IndexExists { .. }
-            | Error::Definition { .. } => RollbackScope::None,
+            | Error::Definition { .. }
+            // The transaction has ended.
+            | Error::InDoubt { .. } => RollbackScope::None,
         }
     }
 }

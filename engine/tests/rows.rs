@@ -163,7 +163,7 @@ fn a_snapshot_sees_what_was_there_when_it_was_taken() {
     insert(&engine, &mut writer, &table, row(1, 10, 0));
     engine.commit(&mut writer).unwrap();
     let mut reader = engine.begin(Isolation::RepeatableRead);
-    engine.snapshot(&mut reader);
+    engine.snapshot(&mut reader).unwrap();
     let reference = table.reference(&table.encode_row(&row(1, 10, 0)).unwrap());
     let mut update = Update::new(
         table.clone(),

@@ -5,12 +5,14 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use gaplock_engine::db::EngineConfig;
+use gaplock_engine::db::{Durability, EngineConfig};
+use gaplock_engine::error::StoreError;
 use gaplock_engine::profile::{Detection, Profile};
-use gaplock_wal::{FileDisk, MemoryDisk};
+use gaplock_wal::{Disk, FileDisk, MemoryDisk};
 
+use super::background::Background;
 use super::error::SqlError;
 use super::server::Server;
 use super::session::{Session, StatementResult, Step, WaitFor};
@@ -29,8 +31,9 @@ pub struct Database {
 
 #[derive(Debug)]
 struct Shared {
-    server: Server,
+    server: Arc<Server>,
     started: Instant,
+    background: Background,
 }
 
 /// A client of a [`Database`]; what it has not committed is rolled back when it goes.
@@ -44,43 +47,55 @@ impl Database {
     /// A new database in memory.
     ///
     /// # Errors
-    /// When there is no memory for it.
+    /// When there is no memory or no thread for it.
     pub fn in_memory(profile: Profile) -> Result<Database, SqlError> {
-        let disk = Arc::new(MemoryDisk::new());
-        let config = EngineConfig::for_threads(profile);
-        Ok(Database::over(Server::open(config, disk)?))
+        Database::with_config(
+            EngineConfig::for_threads(profile),
+            Arc::new(MemoryDisk::new()),
+        )
     }
 
-    /// Opens the database in a directory, or creates one there.
+    /// Opens the database in a directory, or creates one there. Each commit is durable when it returns;
+    /// what had not committed when the database was last in use is rolled back.
     ///
     /// # Errors
-    /// When files cannot be read or written, or are damaged.
+    /// When files cannot be read or written, are damaged or of a newer format, or another process has
+    /// the database open.
     pub fn open(directory: &Path, profile: Profile) -> Result<Database, SqlError> {
-        let disk = FileDisk::open(directory).map_err(|error| {
-            gaplock_engine::error::Error::from(gaplock_engine::error::StoreError::from(error))
-        })?;
-        let config = EngineConfig::for_threads(profile);
-        Ok(Database::over(Server::open(config, Arc::new(disk))?))
+        let disk = FileDisk::open(directory).map_err(StoreError::from)?;
+        let durability = Durability {
+            identity: new_identity(),
+            ..Durability::default()
+        };
+        let config = EngineConfig::for_threads(profile).durable(durability);
+        Database::with_config(config, Arc::new(disk))
     }
 
+    /// Opens or creates a database with settings of one's own.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
     #[expect(clippy::disallowed_methods, reason = "time is real here")]
-    fn over(server: Server) -> Database {
-        Database {
-            shared: Arc::new(Shared {
-                server,
-                started: Instant::now(),
-            }),
-        }
+    pub fn with_config(config: EngineConfig, disk: Arc<dyn Disk>) -> Result<Database, SqlError> {
+        let server = Arc::new(Server::open(config, disk)?);
+        let background = Background::start(&server).map_err(|error| StoreError::NoThread {
+            what: error.to_string(),
+        })?;
+        let shared = Arc::new(Shared {
+            server,
+            started: Instant::now(),
+            background,
+        });
+        Ok(Database { shared })
     }
 
-    /// Writes everything to the directory's files and syncs them. Until a log makes each commit
-    /// durable, what was committed after the last flush is lost in a crash; a database that goes out
-    /// of use flushes by itself, but cannot tell of errors then.
+    /// Makes everything that was committed durable, and writes it to its place: the next opening has
+    /// next to nothing to do. Commits are durable without it, as far as the flush policy promises.
     ///
     /// # Errors
     /// When files cannot be written.
-    pub fn flush(&self) -> Result<(), SqlError> {
-        Ok(self.shared.server.engine.flush()?)
+    pub fn checkpoint(&self) -> Result<(), SqlError> {
+        Ok(self.shared.server.engine.checkpoint()?)
     }
 
     /// A new connection.
@@ -102,8 +117,9 @@ impl Database {
 impl Drop for Shared {
     /// The last user is gone: every transaction has ended.
     fn drop(&mut self) {
-        // Nobody is left to be told of an error; `Database::flush` tells.
-        let _ = self.server.engine.flush();
+        self.background.end();
+        // Nobody is left to be told of an error, and nothing is lost by it: the next opening recovers.
+        let _ = self.server.engine.close();
     }
 }
 
@@ -133,7 +149,7 @@ impl Connection {
                 Step::Wait(what) => sleep(&shared, session, &what),
                 Step::Finished(result) => {
                     if !session.in_transaction() {
-                        server.engine.purge()?;
+                        shared.background.wake();
                     }
                     return result;
                 }
@@ -146,6 +162,14 @@ impl Connection {
     pub fn session(&self) -> Option<&Session> {
         self.session.as_ref()
     }
+}
+
+/// A number that no other database is likely to have.
+#[expect(clippy::disallowed_methods, reason = "not part of any answer")]
+fn new_identity() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    let nanos = since.map_or(0, |since| since.as_nanos() as u64);
+    nanos ^ u64::from(std::process::id()).rotate_left(48)
 }
 
 /// Sleeps until the session may go on, or its time is up.

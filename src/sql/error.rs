@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use gaplock_engine::error::RollbackScope;
+use gaplock_engine::error::{RollbackScope, StoreError};
 
 /// A place in a statement's text; both count from 1, columns in characters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -217,6 +217,12 @@ impl PartialEq for EngineFailure {
 /// The engine's error as a statement's.
 pub(crate) fn engine_error(error: gaplock_engine::error::Error) -> SqlError {
     ErrorKind::Engine(EngineFailure(error)).into()
+}
+
+impl From<StoreError> for SqlError {
+    fn from(error: StoreError) -> SqlError {
+        engine_error(error.into())
+    }
 }
 
 impl From<gaplock_engine::error::Error> for SqlError {

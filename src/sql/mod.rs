@@ -17,6 +17,7 @@
 //! is how interleavings are explored. [`Connection`] is the blocking loop over it for real threads.
 
 pub mod ast;
+mod background;
 pub mod bind;
 mod catalog;
 mod connection;

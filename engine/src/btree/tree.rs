@@ -11,12 +11,12 @@ use crate::{
     error::StoreError,
     mtr::{LatchMode, Latched, Mtr},
     page::{
-        DELETED, MAX_RECORD_SIZE, MAX_TRX, NO_PAGE, PageKind, PageOp, Record, RecordImage,
-        RecordLayout, SUPREMUM, Tuple,
+        DELETED, Extent, INFIMUM, MAX_RECORD_SIZE, MAX_TRX, NO_PAGE, PageKind, PageOp, Record,
+        RecordImage, RecordLayout, SUPREMUM, Tuple,
     },
 };
 
-/// Pages freed in one mini-transaction when a tree is given up.
+/// Most pages freed in one mini-transaction when a tree is given up.
 const DROP_BATCH: usize = 8;
 
 /// A B+tree.
@@ -61,25 +61,72 @@ impl Tree {
         }
     }
 
-    /// Frees all pages. Nobody else may use the tree, now or later.
+    /// Frees some pages of the tree, from its end, until only the root is left: `false` then. After
+    /// each call, and after a crash between two, what is left is a tree that can be dropped further.
+    /// Nobody else may use the tree, now or later.
     ///
     /// # Errors
-    /// When pages cannot be read; some may have been freed.
-    pub fn drop_pages(self, pool: &BufferPool) -> Result<(), StoreError> {
-        let pages = self.all_pages(pool)?;
-        for batch in pages.chunks(DROP_BATCH) {
-            let mut mtr = Mtr::begin(pool);
-            for page in batch {
-                let page = mtr.latch(*page, LatchMode::Exclusive)?;
-                mtr.free(page)?;
+    /// When pages cannot be read.
+    pub fn drop_pages(&self, pool: &BufferPool) -> Result<bool, StoreError> {
+        let mut mtr = Mtr::begin(pool);
+        let mut parent = mtr.latch(self.root, LatchMode::Exclusive)?;
+        loop {
+            let last = self.last_children(&mtr, parent);
+            let Some((_, child)) = last.first() else {
+                return Ok(false);
+            };
+            let child = mtr.latch(*child, LatchMode::Exclusive)?;
+            if self.last_children(&mtr, child).is_empty() {
+                return self.drop_children(mtr, parent, &last).map(|()| true);
             }
-            mtr.commit();
+            parent = child;
         }
+    }
+
+    /// The last few children of a page above the leaves, from the last one backwards: record and page.
+    fn last_children(&self, mtr: &Mtr<'_>, parent: Latched) -> Vec<(Extent, PageNo)> {
+        let page = mtr.page(parent);
+        let mut children = Vec::new();
+        let mut at = SUPREMUM;
+        while page.level() > 0 && children.len() < DROP_BATCH {
+            at = page.previous_record(at);
+            if at == INFIMUM {
+                break;
+            }
+            let record = self.record_at(mtr, parent, at);
+            children.push((record.extent(), record.child()));
+        }
+        children
+    }
+
+    /// Frees children that have no children, up to the first one that has.
+    fn drop_children(
+        &self,
+        mut mtr: Mtr<'_>,
+        parent: Latched,
+        children: &[(Extent, PageNo)],
+    ) -> Result<(), StoreError> {
+        let mut latched = Vec::new();
+        for (_, child) in children {
+            let child = mtr.latch(*child, LatchMode::Exclusive)?;
+            if !self.last_children(&mtr, child).is_empty() {
+                break;
+            }
+            latched.push(child);
+        }
+        mtr.reserve(0)?;
+        let records = children[..latched.len()].iter().map(|(record, _)| *record);
+        let records = records.collect();
+        mtr.apply(parent, PageOp::Remove { records });
+        for child in latched {
+            mtr.free(child)?;
+        }
+        mtr.commit();
         Ok(())
     }
 
     /// All pages, the leaves first, each level from left to right.
-    fn all_pages(&self, pool: &BufferPool) -> Result<Vec<PageNo>, StoreError> {
+    pub(crate) fn all_pages(&self, pool: &BufferPool) -> Result<Vec<PageNo>, StoreError> {
         let mut levels = Vec::new();
         let mut first = self.root;
         loop {

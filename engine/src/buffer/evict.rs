@@ -19,6 +19,9 @@ use crate::{
 const ATTEMPTS_AT_ONCE: usize = 100;
 const ATTEMPTS: usize = ATTEMPTS_AT_ONCE + 500;
 
+/// Most pages by which the data file grows at a time.
+const EXTENSION_MAX: u64 = 64;
+
 /// The data file.
 pub(super) const FILE: FileId = FileId(0);
 
@@ -60,8 +63,12 @@ impl BufferPool {
                     let Some(content) = frame.content.try_read() else {
                         continue;
                     };
-                    self.write_frame(&frame, &content)?;
-                    drop(content);
+                    match self.write_frame(&frame, &content) {
+                        Ok(()) => drop(content),
+                        // After a failure pages that were changed stay; others may still go.
+                        Err(_) if self.failed().is_some() => continue,
+                        Err(error) => return Err(error),
+                    }
                     if shard.lock().evict_written(pinned) {
                         return Ok(true);
                     }
@@ -80,13 +87,51 @@ impl BufferPool {
         if !frame.is_dirty() {
             return Ok(());
         }
+        if let Some(failure) = self.failed() {
+            return Err(failure);
+        }
         self.log.make_durable(page.lsn())?;
         let mut sealed = Page::clone(page);
         sealed.seal(FILE);
         self.file
-            .write_at(page_offset(frame.page_no), sealed.bytes())?;
+            .write_at(page_offset(frame.page_no), sealed.bytes())
+            .map_err(|error| self.fail(error.into()))?;
+        self.versions.set(frame.page_no, page.lsn());
         frame.set_dirty(false);
         self.writes.fetch_add(1, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Why nothing can be written any more, if so: a write or sync of the log or of the data file
+    /// has failed. What is on the disk is then only known after opening the database anew.
+    #[must_use]
+    pub fn failed(&self) -> Option<StoreError> {
+        let own = self.failure.get().cloned();
+        own.or_else(|| self.log.failure().map(StoreError::from))
+    }
+
+    /// A write or sync of a file failed; gives the error back. A full disk passes: the page is still
+    /// here, and will be written whole.
+    pub(crate) fn fail(&self, error: StoreError) -> StoreError {
+        if !error.is_disk_full() {
+            self.failure.get_or_init(|| error.clone());
+        }
+        error
+    }
+
+    /// Makes sure that the data file has room for a page, so that a full disk is met before
+    /// anything is changed. It grows by a quarter, at most by a mebibyte.
+    pub(crate) fn extend_to(&self, page: PageNo) -> Result<(), StoreError> {
+        let needed = page_offset(page) + PAGE_SIZE as u64;
+        if !self.log.keeps_files() || self.file_length.load(Ordering::Acquire) >= needed {
+            return Ok(());
+        }
+        let more = (u64::from(page.0) / 4).clamp(1, EXTENSION_MAX);
+        let zeros = vec![0; PAGE_SIZE * more as usize];
+        // Others extend too, under the latch of the space header: one after another.
+        self.file.write_at(page_offset(page), &zeros)?;
+        self.file_length
+            .fetch_max(page_offset(page) + zeros.len() as u64, Ordering::AcqRel);
         Ok(())
     }
 
@@ -110,7 +155,7 @@ impl BufferPool {
                 self.write_frame(pinned.frame(), &content)?;
             }
         }
-        self.file.sync()?;
+        self.file.sync().map_err(|error| self.fail(error.into()))?;
         Ok(())
     }
 }

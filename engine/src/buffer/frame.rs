@@ -21,7 +21,7 @@ pub(super) struct Frame {
     pub(super) content: Arc<RwLock<FrameContent>>,
     pins: AtomicUsize,
     /// Whether the page differs from the disk. Set under an exclusive latch, cleared under a
-    /// shared one by whoever is about to write.
+    /// shared one by whoever has written it.
     dirty: AtomicBool,
     /// Used since the clock hand last passed.
     pub(super) referenced: AtomicBool,

@@ -12,14 +12,18 @@
 //! - B5. A page is written only once the log is durable up to its position.
 //! - B6. Whoever looks for a frame never waits for a page latch, so it cannot wait for itself; it
 //!   waits a bounded time for others to unpin.
+//! - B7. Where the log is kept in files, a page that is read has the log position with which it was
+//!   last written.
 
 mod evict;
 mod frame;
 mod pool;
 mod table;
+mod versions;
 
 #[cfg(test)]
 mod tests;
 
 pub(crate) use frame::{FrameContent, Pinned};
+pub(crate) use pool::DATA_FILE;
 pub use pool::{BufferPool, PoolConfig, PoolCounters};

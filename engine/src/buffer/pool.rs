@@ -1,7 +1,7 @@
 //! The pool: open, find a page, fork.
 
 use std::sync::{
-    Arc,
+    Arc, OnceLock,
     atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
@@ -12,15 +12,16 @@ use super::{
     evict::{FILE, page_offset},
     frame::{Frame, Pinned},
     table::PageTable,
+    versions::PageVersions,
 };
 use crate::{
     error::StoreError,
-    mtr,
+    mtr::{self, Ledger},
     page::{PAGE_SIZE, Page},
 };
 
 /// The data file's name.
-const DATA_FILE: &str = "gaplock.data";
+pub(crate) const DATA_FILE: &str = "gaplock.data";
 
 /// Settings of a buffer pool.
 #[derive(Clone, Copy, Debug)]
@@ -47,6 +48,12 @@ pub struct BufferPool {
     disk: Arc<dyn Disk>,
     pub(super) file: Arc<dyn DiskFile>,
     pub(super) log: Arc<Log>,
+    ledger: Ledger,
+    pub(super) versions: PageVersions,
+    /// Bytes that the data file has on the disk; it grows before pages beyond are used.
+    pub(super) file_length: AtomicU64,
+    /// The first write or sync of the data file that failed: nothing is written after it.
+    pub(super) failure: OnceLock<StoreError>,
     pub(super) table: PageTable,
     /// Frames in the table, and those claimed for pages about to be.
     pub(super) used: AtomicUsize,
@@ -85,10 +92,10 @@ impl BufferPool {
         Ok(pool)
     }
 
-    /// A pool over an existing data file.
+    /// A pool over an existing data file, whose pages nobody has looked at yet.
     ///
     /// # Errors
-    /// When the disk fails, or the file is damaged or of a newer format.
+    /// When the disk fails.
     pub fn open(
         disk: Arc<dyn Disk>,
         log: Arc<Log>,
@@ -96,7 +103,7 @@ impl BufferPool {
     ) -> Result<Self, StoreError> {
         let file = disk.open(DATA_FILE, false)?;
         let pool = Self::over(disk, file, log, config);
-        mtr::check_space(&pool)?;
+        pool.file_length.store(pool.file.len()?, Ordering::Release);
         Ok(pool)
     }
 
@@ -111,6 +118,10 @@ impl BufferPool {
             disk,
             file,
             log,
+            ledger: Ledger::default(),
+            versions: PageVersions::default(),
+            file_length: AtomicU64::new(0),
+            failure: OnceLock::new(),
             table: PageTable::default(),
             used: AtomicUsize::new(0),
             hand: AtomicUsize::new(0),
@@ -126,7 +137,9 @@ impl BufferPool {
     pub fn fork(&self) -> Option<Self> {
         let disk = self.disk.fork()?;
         let file = disk.open(DATA_FILE, false).ok()?;
-        let copy = Self::over(disk, file, Arc::new(self.log.fork()), self.config);
+        let mut copy = Self::over(disk, file, Arc::new(self.log.fork()), self.config);
+        copy.ledger = self.ledger.fork();
+        copy.versions.restore(&self.versions.all());
         for shard in self.table.shards_from(0) {
             let shard: &Mutex<_> = shard;
             for frame in shard.lock().frames() {
@@ -157,6 +170,21 @@ impl BufferPool {
     #[must_use]
     pub fn log(&self) -> &Arc<Log> {
         &self.log
+    }
+
+    /// What is known beside pages.
+    pub(crate) fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// The position with which each page was last written to the disk, by page number; 0: never.
+    pub(crate) fn versions(&self) -> Vec<u64> {
+        self.versions.all()
+    }
+
+    /// Puts in the positions that a checkpoint kept.
+    pub(crate) fn restore_versions(&self, versions: &[u64]) {
+        self.versions.restore(versions);
     }
 
     /// The disk on which the data file is.
@@ -218,10 +246,24 @@ impl BufferPool {
         self.reads.fetch_add(1, Ordering::Relaxed);
         let page = Page::from_bytes(bytes);
         page.verify(FILE, page_no)
+            .and_then(|()| self.verify_version(&page, page_no))
             .map_err(|what| StoreError::Damaged {
                 page: PageId::new(FILE, page_no),
                 what,
             })?;
         Ok(page)
+    }
+
+    /// B7.
+    fn verify_version(&self, page: &Page, page_no: PageNo) -> Result<(), String> {
+        let (found, wanted) = (page.lsn(), self.versions.get(page_no));
+        if found == wanted || !self.log.keeps_files() {
+            Ok(())
+        } else {
+            Err(format!(
+                "it is of log position {}, and was last written with {}",
+                found.0, wanted.0
+            ))
+        }
     }
 }

@@ -3,7 +3,10 @@
 use std::{collections::BTreeMap, sync::Arc, sync::atomic::Ordering};
 
 use super::Engine;
-use crate::table::{Table, TableCounters};
+use crate::{
+    mtr::Mtr,
+    table::{Table, TableCounters},
+};
 
 /// All tables, and their counters.
 #[derive(Debug, Default)]
@@ -13,8 +16,28 @@ pub(super) struct Catalog {
     pub(super) counters: BTreeMap<u64, Arc<TableCounters>>,
     /// Which index a page's number stands for: table and position.
     pub(super) indexes: BTreeMap<u64, (u64, usize)>,
+    /// Trees that are being filled or dropped.
+    pub(super) orphans: Vec<Orphan>,
     /// The next number for a table or an index.
     pub(super) next_id: u64,
+}
+
+/// Some of a table's trees that no definition uses yet, or any more.
+#[derive(Clone, Debug)]
+pub(super) struct Orphan {
+    pub(super) table: Arc<Table>,
+    /// The indexes' numbers.
+    pub(super) indexes: Vec<u64>,
+}
+
+impl Orphan {
+    /// All trees of a table.
+    pub(super) fn whole(table: &Arc<Table>) -> Self {
+        Self {
+            table: Arc::clone(table),
+            indexes: table.indexes.iter().map(|index| index.id).collect(),
+        }
+    }
 }
 
 impl Catalog {
@@ -26,6 +49,7 @@ impl Catalog {
             by_id: self.by_id.clone(),
             counters: self.counters.iter().map(copy).collect(),
             indexes: self.indexes.clone(),
+            orphans: self.orphans.clone(),
             next_id: self.next_id,
         }
     }
@@ -41,6 +65,20 @@ impl Catalog {
         self.by_name.insert(table.name.clone(), table);
     }
 
+    /// Puts in a new table, with its counter.
+    pub(super) fn register(&mut self, table: &Arc<Table>, auto_increment: u64) {
+        self.count_rows_of(table, auto_increment);
+        self.put(Arc::clone(table));
+    }
+
+    /// Begins to count the rows of a table that nobody can name yet.
+    pub(super) fn count_rows_of(&mut self, table: &Table, auto_increment: u64) {
+        let counters = self.counters.entry(table.id).or_default();
+        counters
+            .auto_increment
+            .store(auto_increment.max(1), Ordering::Relaxed);
+    }
+
     pub(super) fn remove(&mut self, table: &Table) {
         self.indexes.retain(|_, (id, _)| *id != table.id);
         self.counters.remove(&table.id);
@@ -52,6 +90,14 @@ impl Catalog {
         {
             self.by_name.remove(&table.name);
         }
+    }
+
+    /// No tree of these indexes is left.
+    pub(super) fn adopt(&mut self, indexes: &[u64]) {
+        for orphan in &mut self.orphans {
+            orphan.indexes.retain(|index| !indexes.contains(index));
+        }
+        self.orphans.retain(|orphan| !orphan.indexes.is_empty());
     }
 
     pub(super) fn draw_id(&mut self) -> u64 {
@@ -113,9 +159,8 @@ impl Engine {
         crate::table::six_bytes(id)
     }
 
-    pub(crate) fn count_row(&self, table: &Table, change: i64) {
-        self.counters(table)
-            .rows
-            .fetch_add(change, Ordering::Relaxed);
+    /// Counts rows that the mini-transaction puts into the table, or takes away.
+    pub(crate) fn count_row(&self, mtr: &mut Mtr<'_>, table: &Table, change: i64) {
+        mtr.count_rows(table.id, &self.counters(table), change);
     }
 }

@@ -6,14 +6,18 @@
 //! - **C3** The number of live rows is what the counter says.
 //! - **C4** The lock table's own invariants hold.
 //! - **C5** When nobody is active and nothing waits for purge, no undo record is needed.
+//! - **C6** Every page of the data file is of one use: the space header, the catalog, one tree, undo, or
+//!   free; and none is lost.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+
+use gaplock_wal::PageNo;
 
 use super::Engine;
 use crate::{
     btree::Latching,
     error::{Error, StoreError},
-    mtr::Mtr,
+    mtr::{Mtr, free_pages},
     page::Field,
     table::{Index, Table},
 };
@@ -27,6 +31,12 @@ pub struct CheckReport {
     pub rows: u64,
     /// Entries of secondary indexes that are not deleted.
     pub entries: u64,
+    /// Pages of the data file.
+    pub pages: u32,
+    /// Those of them that are free.
+    pub free_pages: u32,
+    /// Undo records that somebody needs.
+    pub undo_records: u64,
     /// What is wrong, each with the invariant's number.
     pub problems: Vec<String>,
 }
@@ -45,7 +55,11 @@ impl Engine {
         if let Err(what) = self.locks.check() {
             report.problems.push(format!("C4: {what}"));
         }
+        if report.problems.is_empty() {
+            self.check_pages(&mut report)?;
+        }
         let needed = self.undo.needed_records();
+        report.undo_records = needed;
         let idle = self.trxs.active().is_empty() && self.trxs.history_length() == 0;
         if idle && needed > 0 {
             report
@@ -53,6 +67,44 @@ impl Engine {
                 .push(format!("C5: {needed} undo records are kept for nobody"));
         }
         Ok(report)
+    }
+
+    /// C6.
+    fn check_pages(&self, report: &mut CheckReport) -> Result<(), Error> {
+        let mut uses: BTreeMap<PageNo, String> = BTreeMap::new();
+        let mut twice = Vec::new();
+        let mut put = |pages: Vec<PageNo>, what: String| {
+            for page in pages {
+                if let Some(other) = uses.insert(page, what.clone()) {
+                    twice.push(format!("C6: page {}: {other}, and {what}", page.0));
+                }
+            }
+        };
+        put(vec![PageNo(0)], "space header".to_owned());
+        put(self.catalog_pages()?, "catalog".to_owned());
+        for table in self.tables() {
+            for index in &table.indexes {
+                let pages = index.tree.all_pages(&self.pool)?;
+                put(pages, format!("{}.{}", table.name, index.name));
+            }
+        }
+        let undo = self.pool.ledger().undo_pages();
+        put(undo.into_iter().collect(), "undo".to_owned());
+        put(free_pages(&self.pool)?, "free".to_owned());
+        report.problems.extend(twice);
+        (report.pages, report.free_pages) = Mtr::begin(&self.pool).space_usage()?;
+        let lost = (0..report.pages).filter(|page| !uses.contains_key(&PageNo(*page)));
+        let lost: Vec<String> = lost.map(|page| page.to_string()).collect();
+        if !lost.is_empty() {
+            let pages = lost.join(", ");
+            report.problems.push(format!("C6: pages lost: {pages}"));
+        }
+        let beyond = uses
+            .range(PageNo(report.pages)..)
+            .map(|(page, what)| (page.0, what));
+        let beyond = beyond.map(|(page, what)| format!("C6: page {page}: {what}, not in the file"));
+        report.problems.extend(beyond);
+        Ok(())
     }
 
     fn check_table(&self, table: &Table, report: &mut CheckReport) -> Result<(), Error> {

@@ -1,8 +1,12 @@
 //! Changing definitions. The caller keeps everybody else out of the table (metadata locks).
 
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
-use super::Engine;
+use super::{
+    Engine,
+    catalog::Orphan,
+    persistence::{NewTree, document_size},
+};
 use crate::{
     btree::{Latching, Seek, Tree},
     error::{DuplicateKey, Error, StoreError},
@@ -26,25 +30,16 @@ impl Engine {
         if self.table(&spec.name).is_some() {
             return Err(Error::TableExists { name: spec.name });
         }
-        let table = self.make_table(&spec)?;
-        self.register(table, spec.auto_increment)
+        let (plan, trees) = self.plan_table(&spec)?;
+        self.change_catalog(&trees, document_size(&spec), |catalog, trees| {
+            let table = Arc::new(plan.into_table(trees));
+            catalog.register(&table, spec.auto_increment);
+            table
+        })
     }
 
-    fn register(&self, table: Table, auto_increment: u64) -> Result<Arc<Table>, Error> {
-        let table = Arc::new(table);
-        let mut catalog = self.catalog.write();
-        catalog.put(table.clone());
-        if let Some(counters) = catalog.counters.get(&table.id) {
-            counters
-                .auto_increment
-                .store(auto_increment.max(1), Ordering::Relaxed);
-        }
-        drop(catalog);
-        self.save_catalog()?;
-        Ok(table)
-    }
-
-    fn make_table(&self, spec: &TableSpec) -> Result<Table, Error> {
+    /// Draws the numbers of a table and of its indexes, and says which trees it needs.
+    fn plan_table(&self, spec: &TableSpec) -> Result<(TablePlan, Vec<NewTree>), Error> {
         check_spec(spec)?;
         let clustered = IndexShape::clustered(spec);
         let key = clustered.fields[..clustered.unique_fields].to_vec();
@@ -56,26 +51,19 @@ impl Engine {
             .filter(|index| !is_clustered(index))
             .map(|index| IndexShape::secondary(index, &key))
             .collect();
-        let mut indexes = vec![self.make_index(clustered, &spec.columns)?];
-        for shape in secondary {
-            indexes.push(self.make_index(shape, &spec.columns)?);
-        }
-        Ok(Table {
-            id: self.catalog.write().draw_id(),
-            name: spec.name.clone(),
-            columns: spec.columns.clone(),
-            indexes,
-            foreign_keys: spec.foreign_keys.clone(),
-        })
-    }
-
-    fn make_index(&self, shape: IndexShape, columns: &[Column]) -> Result<Index, Error> {
-        let id = self.catalog.write().draw_id();
-        let layout = Arc::new(shape.layout(columns));
-        let mut mtr = Mtr::begin(&self.pool);
-        let tree = Tree::create(&mut mtr, id, layout, shape.clustered)?;
-        mtr.commit();
-        Ok(shape.with_tree(tree))
+        let mut shapes = vec![clustered];
+        shapes.extend(secondary);
+        let mut catalog = self.catalog.write();
+        let trees = shapes
+            .iter()
+            .map(|shape| new_tree(catalog.draw_id(), shape, &spec.columns))
+            .collect();
+        let plan = TablePlan {
+            id: catalog.draw_id(),
+            spec: spec.clone(),
+            shapes,
+        };
+        Ok((plan, trees))
     }
 
     /// Drops a table.
@@ -85,9 +73,12 @@ impl Engine {
     pub fn drop_table(&self, name: &str) -> Result<(), Error> {
         let _alone = self.definition_latch.lock();
         let table = self.existing(name)?;
-        self.catalog.write().remove(&table);
-        self.save_catalog()?;
-        self.drop_trees(&table.indexes)
+        let growth = document_size(&self.spec_of_known(&table));
+        self.change_catalog(&[], growth, |catalog, _| {
+            catalog.remove(&table);
+            catalog.orphans.push(Orphan::whole(&table));
+        })?;
+        self.drop_orphans()
     }
 
     fn existing(&self, name: &str) -> Result<Arc<Table>, Error> {
@@ -96,13 +87,30 @@ impl Engine {
         })
     }
 
-    fn drop_trees(&self, indexes: &[Index]) -> Result<(), Error> {
-        for index in indexes {
-            let tree = &index.tree;
-            Tree::open(tree.index, tree.root, tree.layout.clone(), tree.clustered)
-                .drop_pages(&self.pool)?;
+    /// Drops all trees that no definition uses. What cannot be dropped now stays an orphan.
+    pub(super) fn drop_orphans(&self) -> Result<(), Error> {
+        loop {
+            let next = self.catalog.read().orphans.first().cloned();
+            let Some(Orphan { table, indexes }) = next else {
+                return Ok(());
+            };
+            let trees = table.indexes.iter();
+            for index in trees.filter(|index| indexes.contains(&index.id)) {
+                while index.tree.drop_pages(&self.pool)? {}
+            }
+            self.forget_orphan(&table, &indexes)?;
         }
-        Ok(())
+    }
+
+    /// Frees the roots, which are all that is left of an orphan's trees, together with the catalog's
+    /// knowledge of them.
+    fn forget_orphan(&self, table: &Table, indexes: &[u64]) -> Result<(), Error> {
+        let dropped = table
+            .indexes
+            .iter()
+            .filter(|index| indexes.contains(&index.id));
+        let roots: Vec<_> = dropped.map(|index| index.tree.root).collect();
+        self.change_catalog_and_free(&roots, |catalog| catalog.adopt(indexes))
     }
 
     /// Empties a table and starts its counter over.
@@ -110,12 +118,19 @@ impl Engine {
     /// # Errors
     /// As [`Self::create_table`] and [`Self::drop_table`].
     pub fn truncate_table(&self, name: &str) -> Result<(), Error> {
+        let _alone = self.definition_latch.lock();
+        let old = self.existing(name)?;
         let spec = TableSpec {
             auto_increment: 1,
-            ..self.spec_of(&*self.existing(name)?)
+            ..self.spec_of(&old)
         };
-        self.drop_table(name)?;
-        self.create_table(spec).map(|_| ())
+        let (plan, trees) = self.plan_table(&spec)?;
+        self.change_catalog(&trees, 2 * document_size(&spec), |catalog, trees| {
+            catalog.remove(&old);
+            catalog.orphans.push(Orphan::whole(&old));
+            catalog.register(&Arc::new(plan.into_table(trees)), 1);
+        })?;
+        self.drop_orphans()
     }
 
     /// What a table would be created from.
@@ -165,14 +180,10 @@ impl Engine {
         }
         let clustered = old.clustered();
         let shape = IndexShape::secondary(spec, &clustered.fields[..clustered.unique_fields]);
-        let index = self.make_index(shape, &old.columns)?;
-        if let Err(error) = self.fill_index(&old, &index) {
-            self.drop_trees(std::slice::from_ref(&index))?;
-            return Err(error);
-        }
+        let tree = new_tree(self.catalog.write().draw_id(), &shape, &old.columns);
         let mut indexes = old.indexes.clone();
         // Entries are made in unique indexes first, as the server sorts its keys.
-        let at = if index.unique {
+        let at = if shape.unique {
             indexes
                 .iter()
                 .position(|known| !known.unique)
@@ -180,8 +191,25 @@ impl Engine {
         } else {
             indexes.len()
         };
-        indexes.insert(at, index);
-        self.redefine(&old, indexes, old.foreign_keys.clone())
+        let growth = 2 * document_size(&self.spec_of_known(&old));
+        let new = self.change_catalog(std::slice::from_ref(&tree), growth, |catalog, trees| {
+            let made = trees.into_iter().zip([shape]);
+            indexes.splice(at..at, made.map(|(tree, shape)| shape.with_tree(tree)));
+            let new = Arc::new(old.with_indexes(indexes));
+            catalog.orphans.push(Orphan {
+                table: Arc::clone(&new),
+                indexes: vec![tree.index],
+            });
+            new
+        })?;
+        if let Err(error) = self.fill_index(&old, &new.indexes[at]) {
+            self.drop_orphans()?;
+            return Err(error);
+        }
+        self.change_catalog(&[], growth, |catalog, _| {
+            catalog.adopt(&[tree.index]);
+            catalog.put(new);
+        })
     }
 
     /// Drops a secondary index.
@@ -197,8 +225,15 @@ impl Engine {
         let at = old.index(index).filter(|at| *at > 0).ok_or_else(no_such)?;
         let mut indexes = old.indexes.clone();
         let dropped = indexes.remove(at);
-        self.redefine(&old, indexes, old.foreign_keys.clone())?;
-        self.drop_trees(&[dropped])
+        let growth = document_size(&self.spec_of_known(&old));
+        self.change_catalog(&[], growth, |catalog, _| {
+            catalog.put(Arc::new(old.with_indexes(indexes)));
+            catalog.orphans.push(Orphan {
+                table: old,
+                indexes: vec![dropped.id],
+            });
+        })?;
+        self.drop_orphans()
     }
 
     /// Replaces a table's foreign keys.
@@ -208,24 +243,12 @@ impl Engine {
     pub fn set_foreign_keys(&self, table: &str, keys: Vec<ForeignKey>) -> Result<(), Error> {
         let _alone = self.definition_latch.lock();
         let old = self.existing(table)?;
-        self.redefine(&old, old.indexes.clone(), keys)
-    }
-
-    fn redefine(
-        &self,
-        old: &Table,
-        indexes: Vec<Index>,
-        foreign_keys: Vec<ForeignKey>,
-    ) -> Result<(), Error> {
         let table = Table {
-            id: old.id,
-            name: old.name.clone(),
-            columns: old.columns.clone(),
-            indexes,
-            foreign_keys,
+            foreign_keys: keys,
+            ..old.with_indexes(old.indexes.clone())
         };
-        self.catalog.write().put(Arc::new(table));
-        self.save_catalog()
+        let growth = document_size(&self.spec_of_known(&table));
+        self.change_catalog(&[], growth, |catalog, _| catalog.put(Arc::new(table)))
     }
 
     fn fill_index(&self, table: &Table, index: &Index) -> Result<(), Error> {
@@ -301,19 +324,27 @@ impl Engine {
     ) -> Result<(), Error> {
         let _alone = self.definition_latch.lock();
         let old = self.existing(name)?;
-        let new = self.make_table(spec)?;
-        let copied = self.copy_rows(&old, &new, fill);
-        let rows = match copied {
-            Ok(rows) => rows,
-            Err(error) => {
-                self.drop_trees(&new.indexes)?;
-                return Err(error);
-            }
-        };
-        self.catalog.write().remove(&old);
-        let new = self.register(new, spec.auto_increment)?;
-        self.count_row(&new, rows);
-        self.drop_trees(&old.indexes)
+        let (plan, trees) = self.plan_table(spec)?;
+        let growth = document_size(spec) + document_size(&self.spec_of_known(&old));
+        let new = self.change_catalog(&trees, growth, |catalog, trees| {
+            let new = Arc::new(plan.into_table(trees));
+            catalog.count_rows_of(&new, spec.auto_increment);
+            catalog.orphans.push(Orphan::whole(&new));
+            new
+        })?;
+        if let Err(error) = self.copy_rows(&old, &new, fill) {
+            self.catalog.write().remove(&new);
+            self.drop_orphans()?;
+            return Err(error);
+        }
+        self.change_catalog(&[], growth, |catalog, _| {
+            let indexes: Vec<u64> = new.indexes.iter().map(|index| index.id).collect();
+            catalog.adopt(&indexes);
+            catalog.remove(&old);
+            catalog.orphans.push(Orphan::whole(&old));
+            catalog.put(new);
+        })?;
+        self.drop_orphans()
     }
 
     fn copy_rows(
@@ -321,14 +352,13 @@ impl Engine {
         old: &Table,
         new: &Table,
         fill: &dyn Fn(&Column) -> Value,
-    ) -> Result<i64, Error> {
+    ) -> Result<(), Error> {
         let sources: Vec<Option<usize>> = new
             .columns
             .iter()
             .map(|column| old.column(&column.name))
             .collect();
         let mut trx = self.begin(Isolation::RepeatableRead);
-        let mut count = 0;
         for row in self.live_rows(old)? {
             let values = old.decode_row(&row.image);
             let copied: Vec<Value> = sources
@@ -337,10 +367,8 @@ impl Engine {
                 .map(|(from, column)| from.map_or_else(|| fill(column), |at| values[at].clone()))
                 .collect();
             self.copy_row(&mut trx, new, &copied)?;
-            count += 1;
         }
-        self.commit(&mut trx)?;
-        Ok(count)
+        self.commit(&mut trx)
     }
 
     /// Puts a row into a table that nobody else knows yet; undo is written and forgotten at the end.
@@ -376,6 +404,34 @@ impl Engine {
             }
         }
         Ok(())
+    }
+}
+
+/// A table that is to be made: everything but its trees.
+struct TablePlan {
+    id: u64,
+    spec: TableSpec,
+    shapes: Vec<IndexShape>,
+}
+
+impl TablePlan {
+    fn into_table(self, trees: Vec<Tree>) -> Table {
+        let made = self.shapes.into_iter().zip(trees);
+        Table {
+            id: self.id,
+            name: self.spec.name,
+            columns: self.spec.columns,
+            indexes: made.map(|(shape, tree)| shape.with_tree(tree)).collect(),
+            foreign_keys: self.spec.foreign_keys,
+        }
+    }
+}
+
+fn new_tree(index: u64, shape: &IndexShape, columns: &[Column]) -> NewTree {
+    NewTree {
+        index,
+        layout: Arc::new(shape.layout(columns)),
+        clustered: shape.clustered,
     }
 }
 

@@ -11,9 +11,12 @@
 
 mod catalog;
 mod check;
+mod checkpoint;
 mod ddl;
+mod durability;
 mod persistence;
 mod picture;
+mod recovery;
 mod statistics;
 mod steps;
 mod texts;
@@ -27,14 +30,17 @@ use gaplock_wal::{Disk, Log, Lsn, MemoryDisk};
 use parking_lot::{Mutex, RwLock};
 
 pub use check::CheckReport;
+pub use durability::{Durability, FlushAtCommit};
 pub use picture::{Deadlock, DeadlockPart, LockKey, LockKind, LockRow, LockWait, TrxInfo};
+pub use recovery::RecoveryReport;
+pub use transactions::Receipt;
 pub use waits::WaitState;
 
 use crate::{
     buffer::{BufferPool, PoolConfig},
     error::Error,
     profile::{Detection, GrantOrder, Profile},
-    trx::{Trx, TrxSystem},
+    trx::TrxSystem,
     undo::UndoSpace,
 };
 
@@ -51,6 +57,9 @@ pub struct EngineConfig {
     pub record_wakeups: bool,
     /// Keep statement, step and reason of each lock.
     pub keep_provenance: bool,
+    /// How the database is kept in files, so that it is there when they are opened again. `None`: it is
+    /// gone with the engine; the disk only takes what the buffer pool does not hold.
+    pub durability: Option<Durability>,
 }
 
 impl EngineConfig {
@@ -63,6 +72,7 @@ impl EngineConfig {
             lock_shards: 1,
             record_wakeups: true,
             keep_provenance: true,
+            durability: None,
         }
     }
 
@@ -75,6 +85,16 @@ impl EngineConfig {
             lock_shards: 64,
             record_wakeups: false,
             keep_provenance: true,
+            durability: None,
+        }
+    }
+
+    /// The same, kept in files.
+    #[must_use]
+    pub fn durable(self, durability: Durability) -> Self {
+        Self {
+            durability: Some(durability),
+            ..self
         }
     }
 
@@ -129,29 +149,29 @@ pub struct Engine {
     waits: waits::Mailbox,
     deadlocks: Mutex<picture::DeadlockLog>,
     now: AtomicU64,
+    files: Option<durability::Files>,
+    recovery: RecoveryReport,
 }
 
 impl Engine {
-    /// Opens the database on a disk, or creates one on an empty disk.
+    /// Opens the database on a disk, or creates one. What had not committed when it was last in use is
+    /// rolled back first. Without [`EngineConfig::durability`] it is always a new one.
     ///
     /// # Errors
-    /// When files cannot be read or written, or are damaged.
+    /// When files cannot be read or written, are damaged or of a newer format, or another process has
+    /// the database open.
     pub fn open(config: EngineConfig, disk: Arc<dyn Disk>) -> Result<Self, Error> {
-        let log = Arc::new(Log::discarding(Lsn(0)));
+        if let Some(durability) = config.durability.clone() {
+            return Self::open_files(config, durability, disk);
+        }
         let pool_config = PoolConfig {
             frames: config.pool_frames,
         };
-        if persistence::exists(&*disk)? {
-            let pool = BufferPool::open(disk, log, pool_config)?;
-            let mut engine = Self::assemble(config, pool, 1);
-            engine.load()?;
-            Ok(engine)
-        } else {
-            let pool = BufferPool::create(disk, log, pool_config)?;
-            let engine = Self::assemble(config, pool, 1);
-            engine.initialise()?;
-            Ok(engine)
-        }
+        let log = Arc::new(Log::discarding(Lsn(0)));
+        let pool = BufferPool::create(disk, log, pool_config)?;
+        let engine = Self::assemble(config, pool, 1);
+        engine.initialise()?;
+        Ok(engine)
     }
 
     /// A new database in memory, for one thread that steps all sessions.
@@ -176,11 +196,14 @@ impl Engine {
             definition_latch: Mutex::new(()),
             deadlocks: Mutex::default(),
             now: AtomicU64::new(0),
+            files: None,
+            recovery: RecoveryReport::default(),
         }
     }
 
     /// A copy of the whole database that shares pages until one side writes them. Nobody may be
-    /// inside the engine meanwhile. `None` on a disk that cannot be copied (real files).
+    /// inside the engine meanwhile. The copy is not kept in files. `None` on a disk that cannot be
+    /// copied (real files).
     #[must_use]
     pub fn fork(&self) -> Option<Self> {
         Some(Self {
@@ -196,6 +219,8 @@ impl Engine {
             waits: self.waits.fork(),
             deadlocks: Mutex::new(self.deadlocks.lock().clone()),
             now: AtomicU64::new(self.now()),
+            files: None,
+            recovery: RecoveryReport::default(),
         })
     }
 
@@ -221,12 +246,5 @@ impl Engine {
     #[must_use]
     pub fn pool_counters(&self) -> crate::buffer::PoolCounters {
         self.pool.counters()
-    }
-
-    /// A read view, unless the transaction has one.
-    pub(crate) fn ensure_view(&self, trx: &mut Trx) {
-        if trx.view.is_none() {
-            trx.view = Some(self.trxs.open_view());
-        }
     }
 }

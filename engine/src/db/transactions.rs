@@ -2,16 +2,28 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
-use gaplock_lockmgr::{TableId, TableMode};
+use gaplock_lockmgr::{TableId, TableMode, TrxId};
+use gaplock_wal::Lsn;
 
-use super::Engine;
+use super::{
+    Engine,
+    recovery::{COMMIT, ROLLED_BACK},
+};
 use crate::{
     access::Reason,
     error::Error,
-    row::{Got, Step, WaitPolicy},
+    row::{Got, Rollback, Step, WaitPolicy},
     table::Table,
     trx::{Isolation, Savepoint, Trx},
 };
+
+/// What a commit still waits for: see [`Engine::commit_early`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "a commit is not durable before it is acknowledged"]
+pub struct Receipt(
+    /// The log must be durable up to here.
+    Lsn,
+);
 
 impl Engine {
     /// A transaction. The engine knows of it from its first lock, change or snapshot on.
@@ -24,10 +36,15 @@ impl Engine {
     }
 
     /// Takes the transaction's snapshot now (WITH CONSISTENT SNAPSHOT).
-    pub fn snapshot(&self, trx: &mut Trx) {
+    ///
+    /// # Errors
+    /// [`Error::InDoubt`] after the log has failed, if the transaction had a snapshot already that may
+    /// show commits that are not durable.
+    pub fn snapshot(&self, trx: &mut Trx) -> Result<(), Error> {
         if trx.isolation.locks_gaps() {
-            self.ensure_view(trx);
+            self.ensure_view(trx)?;
         }
+        Ok(())
     }
 
     /// Sets how long its requests wait, in microseconds.
@@ -83,23 +100,67 @@ impl Engine {
         }
     }
 
-    /// Commits: what it did becomes visible, then its locks are let go. The value is an idle
-    /// transaction afterwards, as from [`Self::begin`].
+    /// Commits: what it did becomes visible, its locks are let go, and once it is durable (as far as
+    /// the flush policy promises) this returns. The value is an idle transaction afterwards, as from
+    /// [`Self::begin`].
     ///
     /// # Errors
-    /// None yet: a durable log will have some.
+    /// [`Error::InDoubt`] when the log cannot be made durable: opening the database anew decides.
+    /// [`Error::WritesRefused`] when a write had failed before: the transaction is rolled back.
     pub fn commit(&self, trx: &mut Trx) -> Result<(), Error> {
-        self.end_transaction(trx, false);
-        self.deliver(trx);
+        let receipt = self.commit_early(trx)?;
+        self.acknowledge(receipt)?;
+        if self.checkpoint_overdue() {
+            // Nobody maintains this database. What fails here fails the next change.
+            let _ = self.maintain();
+        }
         Ok(())
     }
 
+    /// The first half of [`Self::commit`]: everything but the waiting for the log. Others may see
+    /// what it did and lock its rows; whoever asked for the commit must not be told before
+    /// [`Self::acknowledge`] has returned. So that one thread can commit for many clients, each
+    /// flush of the log serving all of them ("flush pipelining"). Where locks are held until a
+    /// commit is durable, this waits for the log.
+    ///
+    /// # Errors
+    /// [`Error::WritesRefused`], as [`Self::commit`].
+    pub fn commit_early(&self, trx: &mut Trx) -> Result<Receipt, Error> {
+        if trx.has_changes()
+            && let Some(cause) = self.failure()
+        {
+            Rollback::all().finish(self, trx)?;
+            return Err(Error::writes_refused(cause));
+        }
+        let mut in_doubt = Ok(());
+        if let (true, true, Some(id)) = (self.holds_locks(), trx.has_changes(), trx.id) {
+            let log = self.pool.log();
+            let append = || log.append(COMMIT, &id.0.to_be_bytes());
+            let position = self.trxs.prepare_end(id, log.durable(), append);
+            in_doubt = self.flush_for(position);
+        }
+        let receipt = self.end_transaction(trx, false);
+        self.deliver(trx);
+        in_doubt.map(|()| receipt).map_err(Error::in_doubt)
+    }
+
+    /// The second half of [`Self::commit`]: returns once everything that the transaction did, and
+    /// every commit that it may have seen, is as durable as the flush policy promises.
+    ///
+    /// # Errors
+    /// [`Error::InDoubt`].
+    pub fn acknowledge(&self, receipt: Receipt) -> Result<(), Error> {
+        self.flush_for(receipt.0).map_err(Error::in_doubt)
+    }
+
     /// Ends a transaction; `undone`: everything it did has been rolled back.
-    pub(crate) fn end_transaction(&self, trx: &mut Trx, undone: bool) {
+    pub(crate) fn end_transaction(&self, trx: &mut Trx, undone: bool) -> Receipt {
         self.drop_view(trx);
+        let mut seen = trx.seen;
         if let Some(id) = trx.id {
             let mut overwrote = VecDeque::new();
             let mut unneeded = Vec::new();
+            let changed = trx.segment.is_some();
             for (_, at) in trx.undo.drain(..) {
                 if at.insert || undone {
                     unneeded.push(at)
@@ -108,7 +169,10 @@ impl Engine {
                 }
             }
             // T1, then T2.
-            self.trxs.end(id, overwrote);
+            let log = || changed.then(|| self.log_end_of(id, undone)).flatten();
+            self.trxs.end(id, overwrote, self.pool.log().durable(), log);
+            // Whoever locked may have seen any commit up to now.
+            seen = seen.max(self.trxs.last_commit());
             self.undo.forget(unneeded);
             let woken = self.locks.release_all(id);
             trx.effects.wakeups.extend(woken);
@@ -122,10 +186,19 @@ impl Engine {
         *trx = Trx::new(trx.isolation, trx.lock_wait_timeout);
         trx.foreign_key_checks = checks;
         trx.effects = effects;
+        Receipt(seen)
+    }
+
+    /// Appends the record of a transaction's end; a commit's position.
+    fn log_end_of(&self, trx: TrxId, undone: bool) -> Option<Lsn> {
+        let kind = if undone { ROLLED_BACK } else { COMMIT };
+        let position = self.pool.log().append(kind, &trx.0.to_be_bytes());
+        (!undone).then_some(position)
     }
 
     fn drop_view(&self, trx: &mut Trx) {
         if let Some(view) = trx.view.take() {
+            trx.seen = trx.seen.max(view.seen);
             self.trxs.close_view(&view);
         }
     }

@@ -8,7 +8,7 @@ use parking_lot::{ArcRwLockReadGuard, ArcRwLockWriteGuard, RawRwLock, RwLock};
 use crate::{
     buffer::{BufferPool, FrameContent, Pinned},
     error::StoreError,
-    page::Page,
+    page::{Page, PageOp},
 };
 
 /// How a page is latched.
@@ -80,6 +80,8 @@ pub(super) struct LatchedPage {
     /// How many times it was latched.
     holds: u32,
     pub(super) changed: bool,
+    /// Whether its first change made it what it is, whatever was there before.
+    pub(super) begun_anew: bool,
 }
 
 impl LatchedPage {
@@ -102,8 +104,15 @@ impl LatchedPage {
         }
     }
 
-    pub(super) fn mark_dirty(&self) {
-        self.pinned.mark_dirty();
+    /// Notes that `op` is about to change the page. It counts as different from the disk from now
+    /// on, not only when the change has its place in the log: a checkpoint that begins after that
+    /// moment must not miss it.
+    pub(super) fn note_change(&mut self, op: &PageOp) {
+        if !self.changed {
+            self.changed = true;
+            self.begun_anew = op.is_complete();
+            self.pinned.mark_dirty();
+        }
     }
 
     fn is_ready(&self) -> bool {
@@ -196,6 +205,7 @@ impl Latches {
             stamp,
             holds: 1,
             changed: false,
+            begun_anew: false,
         };
         if !entry.is_ready() {
             return None;

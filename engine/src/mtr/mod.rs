@@ -16,10 +16,16 @@
 
 mod group;
 mod latches;
+mod ledger;
+mod redo;
 mod space;
 mod transaction;
 
-pub use group::changes;
+pub(crate) use group::GROUP;
+pub use group::{Change, changes};
 pub use latches::{LatchMode, Latched};
-pub(crate) use space::{check_space, create_space};
-pub use transaction::{GROUP, Mtr};
+pub(crate) use ledger::Ledger;
+pub use ledger::{RowCount, TableCounters};
+pub(crate) use redo::Redo;
+pub(crate) use space::{check_space, create_space, free_pages};
+pub use transaction::Mtr;

@@ -69,15 +69,40 @@ pub(crate) fn check_space(pool: &BufferPool) -> Result<(), StoreError> {
     let header = mtr.latch(HEADER_PAGE, LatchMode::Shared)?;
     let page = mtr.page(header);
     let version = page.u32_at(VERSION);
-    let what = if page.kind() != Some(PageKind::SpaceHeader) {
-        "it is not a space header".to_owned()
-    } else if version != FORMAT_VERSION {
-        format!("its format version is {version}, this program reads {FORMAT_VERSION}")
-    } else {
-        return Ok(());
-    };
-    let page = PageId::new(FileId(0), HEADER_PAGE);
-    Err(StoreError::Damaged { page, what })
+    if page.kind() != Some(PageKind::SpaceHeader) {
+        return Err(StoreError::Damaged {
+            page: PageId::new(FileId(0), HEADER_PAGE),
+            what: "it is not a space header".to_owned(),
+        });
+    }
+    if version > FORMAT_VERSION {
+        return Err(StoreError::NewerFormat {
+            found: version,
+            supported: FORMAT_VERSION,
+        });
+    }
+    Ok(())
+}
+
+/// All pages of the free list.
+pub(crate) fn free_pages(pool: &BufferPool) -> Result<Vec<PageNo>, StoreError> {
+    let mut mtr = Mtr::begin(pool);
+    let header = mtr.latch(HEADER_PAGE, LatchMode::Shared)?;
+    let count = mtr.page(header).u32_at(FREE_COUNT);
+    let mut next = PageNo(mtr.page(header).u32_at(FREE_HEAD));
+    let mut pages = Vec::new();
+    while next != NO_PAGE {
+        let page = mtr.latch(next, LatchMode::Shared)?;
+        pages.push(next);
+        if mtr.page(page).kind() != Some(PageKind::Free) || pages.len() > count as usize {
+            let what = format!("the list of {count} free pages leads to it, and goes wrong here");
+            let page = PageId::new(FileId(0), next);
+            return Err(StoreError::Damaged { page, what });
+        }
+        next = mtr.page(page).next();
+        mtr.release(page);
+    }
+    Ok(pages)
 }
 
 fn format(kind: PageKind) -> PageOp {
@@ -133,6 +158,7 @@ impl Mtr<'_> {
         if number.0 >= NO_PAGE.0 - 1 {
             return Err(StoreError::SpaceFull);
         }
+        self.pool().extend_to(number)?;
         let page = self.latch_fresh(number)?;
         Ok(Reserved {
             page,

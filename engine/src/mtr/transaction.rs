@@ -5,15 +5,18 @@ use std::sync::Arc;
 use gaplock_wal::{Lsn, PageNo};
 use parking_lot::RwLock;
 
-use super::{LatchMode, Latched, group::push_change, latches::Latches, space::Reservation};
+use super::{
+    LatchMode, Latched, RowCount, TableCounters,
+    group::{GROUP, Group},
+    latches::Latches,
+    ledger::Entries,
+    space::Reservation,
+};
 use crate::{
     buffer::BufferPool,
     error::StoreError,
     page::{CONTENT_END, CONTENT_START, Page, PageOp},
 };
-
-/// The kind of log record that holds one mini-transaction's changes.
-pub const GROUP: u8 = 1;
 
 /// A mini-transaction: the pages it latched and what it changed. See the module's invariants.
 ///
@@ -25,7 +28,9 @@ pub struct Mtr<'s> {
     pub(super) latches: Latches,
     pub(super) reservation: Reservation,
     /// The changes as they go to the log.
-    group: Vec<u8>,
+    group: Group,
+    /// What they change beside pages.
+    entries: Entries,
 }
 
 impl<'s> Mtr<'s> {
@@ -36,7 +41,8 @@ impl<'s> Mtr<'s> {
             pool,
             latches: Latches::default(),
             reservation: Reservation::default(),
-            group: Vec::new(),
+            group: Group::default(),
+            entries: Entries::default(),
         }
     }
 
@@ -125,9 +131,19 @@ impl<'s> Mtr<'s> {
     pub fn apply(&mut self, page: Latched, op: PageOp) {
         let entry = self.latches.entry_mut(page);
         let number = entry.page().page_no();
-        push_change(&mut self.group, number, &op);
+        entry.note_change(&op);
+        self.group.push_page(number, &op);
+        self.entries.note(number, &op);
         entry.page_mut().apply(&op);
-        entry.changed = true;
+    }
+
+    /// Counts rows that this mini-transaction puts into a table or takes away.
+    pub(crate) fn count_rows(&mut self, table: u64, counters: &Arc<TableCounters>, rows: i64) {
+        self.group.push_rows(RowCount {
+            rows,
+            ..counters.total(table)
+        });
+        self.entries.count_rows(Arc::clone(counters), rows);
     }
 
     /// Overwrites bytes of a page's content (undo and catalog pages); `offset` counts from the
@@ -158,13 +174,34 @@ impl<'s> Mtr<'s> {
         if !self.has_changes() {
             return self.pool.log().end();
         }
-        let position = self.pool.log().append(GROUP, &self.group);
+        let position = self.append();
         for entry in self.latches.pages_mut().filter(|entry| entry.changed) {
             entry.page_mut().set_lsn(position);
-            entry.mark_dirty();
         }
         self.group.clear();
         position
+    }
+
+    /// Appends the group, with images of the pages that need one (D1). The floor may move up
+    /// meanwhile; then more pages may need one.
+    fn append(&mut self) -> Lsn {
+        let (log, ledger) = (self.pool.log(), self.pool.ledger());
+        loop {
+            let floor = ledger.floor();
+            let images = images(&mut self.latches, floor);
+            let with_images;
+            let body = if images.is_empty() {
+                self.group.bytes()
+            } else {
+                with_images = self.group.with_images(&images);
+                &with_images
+            };
+            let entries = &self.entries;
+            let appended = log.append_with(GROUP, body, |_| ledger.enter(floor, entries));
+            if let Some((position, ())) = appended {
+                return position;
+            }
+        }
     }
 
     /// Latches a tree, or nothing if it is latched already.
@@ -193,6 +230,18 @@ impl<'s> Mtr<'s> {
                 && entry.page().index() == index
         })
     }
+}
+
+/// Images of the changed pages that were last changed at or before the floor.
+fn images(latches: &mut Latches, floor: Lsn) -> Vec<(PageNo, PageOp)> {
+    if floor == Lsn(0) {
+        return Vec::new();
+    }
+    latches
+        .pages_mut()
+        .filter(|entry| entry.changed && !entry.begun_anew && entry.page().lsn() <= floor)
+        .map(|entry| (entry.page().page_no(), entry.page_mut().take_image()))
+        .collect()
 }
 
 impl Drop for Mtr<'_> {

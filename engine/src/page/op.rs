@@ -56,6 +56,14 @@ pub enum PageOp {
         /// The records.
         images: Vec<RecordImage>,
     },
+    /// The whole page as it was after a group's changes: what recovery begins with, so that it need
+    /// not trust what is on the disk. Bytes between the two parts are zero.
+    Image {
+        /// From the links on.
+        head: Box<[u8]>,
+        /// Up to the page's end.
+        tail: Box<[u8]>,
+    },
     /// Set or clear flags of a record.
     SetFlags {
         /// The record's origin.
@@ -95,11 +103,37 @@ impl Page {
                 self.empty();
                 self.insert_many(super::INFIMUM, images);
             }
+            PageOp::Image { head, tail } => {
+                self.bytes[PREV..].fill(0);
+                self.put(PREV, head);
+                self.put(PAGE_SIZE - tail.len(), tail);
+            }
             PageOp::SetFlags { at, flags, mask } => {
                 let byte = &mut self.bytes[usize::from(*at) - HEADER];
                 *byte = *byte & !mask | flags & mask;
             }
         }
+    }
+
+    /// An image of the page. Bytes that no record and no directory slot owns are made zero first, as
+    /// they will be where the image is applied.
+    pub(crate) fn take_image(&mut self) -> PageOp {
+        let (head_end, tail_start) = self.hole();
+        self.bytes[head_end..tail_start].fill(0);
+        PageOp::Image {
+            head: self.bytes[PREV..head_end].into(),
+            tail: self.bytes[tail_start..].into(),
+        }
+    }
+
+    /// The bytes that nothing owns: on index pages those between heap and directory, on others the
+    /// zeros at the end.
+    fn hole(&self) -> (usize, usize) {
+        if self.kind() == Some(PageKind::Index) {
+            return (self.heap_top(), PAGE_SIZE - 8 - 2 * self.slot_count());
+        }
+        let used = self.bytes.iter().rposition(|byte| *byte != 0);
+        (used.map_or(PREV, |last| (last + 1).max(PREV)), PAGE_SIZE)
     }
 
     fn insert_many(&mut self, after: u16, images: &[RecordImage]) {
@@ -129,8 +163,15 @@ const INSERT_MANY: u8 = 4;
 const REMOVE: u8 = 5;
 const REBUILD: u8 = 6;
 const SET_FLAGS: u8 = 7;
+const IMAGE: u8 = 8;
 
 impl PageOp {
+    /// Whether it makes a page what it is, whatever was there before.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        matches!(self, PageOp::Format { .. } | PageOp::Image { .. })
+    }
+
     /// Overwrites `bytes` at `offset`.
     pub(crate) fn write(offset: usize, bytes: &[u8]) -> Self {
         PageOp::Write {
@@ -184,6 +225,13 @@ impl PageOp {
                 out.push(REBUILD);
                 put_images(out, images);
             }
+            PageOp::Image { head, tail } => {
+                out.push(IMAGE);
+                for part in [head, tail] {
+                    put_u16(out, part.len() as u16);
+                    out.extend_from_slice(part);
+                }
+            }
             PageOp::SetFlags { at, flags, mask } => {
                 out.push(SET_FLAGS);
                 put_u16(out, *at);
@@ -228,6 +276,14 @@ impl PageOp {
             REBUILD => PageOp::Rebuild {
                 images: take_images(input)?,
             },
+            IMAGE => {
+                let head = take_part(input)?;
+                let tail = take_part(input)?;
+                if head.len() + tail.len() > PAGE_SIZE - PREV {
+                    return None;
+                }
+                PageOp::Image { head, tail }
+            }
             SET_FLAGS => PageOp::SetFlags {
                 at: take_u16(input)?,
                 flags: take(input, 1)?[0],
@@ -275,6 +331,11 @@ fn take_extent(input: &mut &[u8]) -> Option<Extent> {
         extra: take_u16(input)?,
         data: take_u16(input)?,
     })
+}
+
+fn take_part(input: &mut &[u8]) -> Option<Box<[u8]>> {
+    let length = usize::from(take_u16(input)?);
+    Some(take(input, length)?.into())
 }
 
 fn take_image(input: &mut &[u8]) -> Option<RecordImage> {

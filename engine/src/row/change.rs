@@ -64,6 +64,8 @@ impl Engine {
         key: &RowReference,
         old: Option<OldVersion>,
     ) -> Result<RollPointer, Error> {
+        self.refuse_after_failure()?;
+        self.make_log_room()?;
         let id = self.ensure_active(trx);
         let number = trx.next_undo;
         let record = UndoRecord {
@@ -152,12 +154,14 @@ impl Engine {
         };
         let tuple = table.clustered_tuple(&row);
         let placed = self.place_record(trx, tree, &mut mtr, cursor, &tuple, progress)?;
-        mtr.commit();
-        if placed.is_none() {
-            return Ok(Step::Progress);
+        if placed.is_some() {
+            self.count_row(&mut mtr, table, 1);
         }
-        self.count_row(table, 1);
-        Ok(Step::Done(Inserted::Yes))
+        mtr.commit();
+        Ok(match placed {
+            Some(_) => Step::Done(Inserted::Yes),
+            None => Step::Progress,
+        })
     }
 
     /// An equal record is there: the duplicate check locks it, and if it is deleted the new row
@@ -205,12 +209,15 @@ impl Engine {
             deleted: false,
         };
         let done = self.replace_row(trx, table, &mut mtr, cursor, &row, progress)?;
-        mtr.commit();
-        if !done {
-            return Ok(Step::Progress);
+        if done {
+            self.count_row(&mut mtr, table, 1);
         }
-        self.count_row(table, 1);
-        Ok(Step::Done(Inserted::Yes))
+        mtr.commit();
+        Ok(if done {
+            Step::Done(Inserted::Yes)
+        } else {
+            Step::Progress
+        })
     }
 
     /// Inserts after the cursor and lets the new record inherit gap locks; `None` if the page is
@@ -343,10 +350,10 @@ impl Engine {
             deleted: new.is_none(),
         };
         let done = self.replace_row(trx, table, &mut mtr, cursor, &row, progress)?;
-        mtr.commit();
         if done && new.is_none() {
-            self.count_row(table, -1);
+            self.count_row(&mut mtr, table, -1);
         }
+        mtr.commit();
         Ok(if done { Step::Done(()) } else { Step::Progress })
     }
 

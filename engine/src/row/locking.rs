@@ -124,6 +124,7 @@ impl Engine {
         reason: Reason,
         policy: WaitPolicy,
     ) -> Result<Got, Error> {
+        self.refuse_after_failure()?;
         let id = self.ensure_active(trx);
         let request = TableRequest {
             trx: id,

@@ -16,7 +16,7 @@ impl Engine {
     /// When pages cannot be read.
     pub fn purge_step(&self) -> Result<bool, Error> {
         let _alone = self.purge_latch.lock();
-        let Some(at) = self.trxs.next_to_purge() else {
+        let Some(at) = self.trxs.next_to_purge(self.purge_limit()) else {
             return Ok(false);
         };
         let (writer, record) = self.undo.read(&self.pool, at)?;
@@ -60,7 +60,9 @@ impl Engine {
         let newest = self.with_row(&table, &reference, Ok)?;
         if newest.is_some_and(|row| row.deleted && row.roll == at && row.writer == writer) {
             let clustered = table.clustered();
-            self.remove_record(nobody, clustered, &reference.0, |_, _, deleted| Ok(deleted))?;
+            self.remove_record(nobody, clustered, &reference.0, None, |_, _, deleted| {
+                Ok(deleted)
+            })?;
         }
         Ok(())
     }
@@ -99,7 +101,7 @@ impl Engine {
         version: &ClusteredRow,
     ) -> Result<(), Error> {
         let entry = index.entry(&version.image);
-        self.remove_record(nobody, index, &entry.0, |_, _, deleted| {
+        self.remove_record(nobody, index, &entry.0, None, |_, _, deleted| {
             let needed = self.with_row(table, reference, |row| match row {
                 Some(row) => self.entry_needed(index, &entry.0, &row, true),
                 None => Ok(false),

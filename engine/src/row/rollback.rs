@@ -130,7 +130,8 @@ impl Rollback {
     pub(super) fn run(&mut self, engine: &Engine, trx: &mut Trx) -> Result<Step<()>, Error> {
         if self.current.is_none() && !self.take_next(engine, trx)? {
             if self.to.is_none() {
-                engine.end_transaction(trx, true);
+                // Nobody waits for a rollback to become durable: without it, it is done again.
+                let _ = engine.end_transaction(trx, true);
             }
             return Ok(Step::Done(()));
         }
@@ -260,7 +261,7 @@ impl Context<'_> {
 
     fn remove_entry(&self, trx: &mut Trx, index: &Index, entry: &[Field]) -> Result<(), Error> {
         self.engine
-            .remove_record(trx, index, entry, |trx, spot, deleted| {
+            .remove_record(trx, index, entry, None, |trx, spot, deleted| {
                 // An entry that is marked as deleted had lost its lock with the mark.
                 if !deleted {
                     self.keep_lock(trx, spot);
@@ -312,12 +313,16 @@ impl Context<'_> {
     ) -> Result<bool, Error> {
         let index = self.table.clustered();
         let Some(before) = self.before()? else {
-            self.engine
-                .remove_record(trx, index, &reference.0, |trx, spot, _| {
+            self.engine.remove_record(
+                trx,
+                index,
+                &reference.0,
+                Some(self.table),
+                |trx, spot, _| {
                     self.keep_lock(trx, spot);
                     Ok(true)
-                })?;
-            self.engine.count_row(self.table, -1);
+                },
+            )?;
             return Ok(true);
         };
         let mut mtr = Mtr::begin(&self.engine.pool);
@@ -331,19 +336,17 @@ impl Context<'_> {
         let done = self
             .engine
             .replace_row(trx, self.table, &mut mtr, cursor, &before, progress)?;
+        let taken_over = record.kind != UndoKind::Delete && before.deleted;
+        if done && record.kind == UndoKind::Delete {
+            self.engine.count_row(&mut mtr, self.table, 1);
+        } else if done && taken_over {
+            self.engine.count_row(&mut mtr, self.table, -1);
+        }
         mtr.commit();
-        if !done {
-            return Ok(false);
+        if done && taken_over {
+            self.remove_if_unneeded(trx, reference, &before)?;
         }
-        match record.kind {
-            UndoKind::Delete => self.engine.count_row(self.table, 1),
-            _ if before.deleted => {
-                self.engine.count_row(self.table, -1);
-                self.remove_if_unneeded(trx, reference, &before)?;
-            }
-            _ => {}
-        }
-        Ok(true)
+        Ok(done)
     }
 
     /// A deleted row that an undone insertion had taken over: if purge passed it meanwhile, nobody
@@ -357,7 +360,7 @@ impl Context<'_> {
         if Some(before.writer) != trx.id && self.engine.trxs.is_purgeable(before.writer) {
             let index = self.table.clustered();
             self.engine
-                .remove_record(trx, index, &reference.0, |_, _, deleted| Ok(deleted))?;
+                .remove_record(trx, index, &reference.0, None, |_, _, deleted| Ok(deleted))?;
         }
         Ok(())
     }
@@ -366,12 +369,13 @@ impl Context<'_> {
 impl Engine {
     /// Takes a record off an index for good: its locks live on as gap locks of its successor.
     /// `goes` is asked first, under the page's latch, with the record's place and whether it is marked
-    /// as deleted.
+    /// as deleted. `row_of`: the record is a row of this table that counts.
     pub(crate) fn remove_record(
         &self,
         trx: &mut Trx,
         index: &Index,
         key: &[Field],
+        row_of: Option<&Table>,
         goes: impl Fn(&Trx, Spot, bool) -> Result<bool, Error>,
     ) -> Result<(), Error> {
         let mut latching = Latching::ModifyLeaf;
@@ -401,6 +405,9 @@ impl Engine {
                 assert_eq!(removal, Removal::Done, "asked before");
             }
             trx.effects.wakeups.extend(moves.into_wakeups());
+            if let Some(table) = row_of {
+                self.count_row(&mut mtr, table, -1);
+            }
             mtr.commit();
             return Ok(());
         }

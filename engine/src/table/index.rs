@@ -44,6 +44,9 @@ pub struct Index {
     pub tree: Arc<Tree>,
 }
 
+/// Name of a declared primary key's index.
+const PRIMARY_INDEX: &str = "PRIMARY";
+
 /// Name of the clustered index of a table with a hidden key.
 pub(crate) const HIDDEN_INDEX: &str = "GEN_CLUST_INDEX";
 
@@ -64,7 +67,7 @@ impl IndexShape {
         let declared = spec
             .primary_key
             .as_ref()
-            .map(|columns| ("PRIMARY".to_owned(), columns.clone()));
+            .map(|columns| (PRIMARY_INDEX.to_owned(), columns.clone()));
         let chosen = declared.or_else(|| {
             let not_null = |column: &usize| !spec.columns[*column].nullable;
             let usable =
@@ -75,6 +78,24 @@ impl IndexShape {
                 .map(|index| (index.name.clone(), index.columns.clone()))
         });
         let (name, columns) = chosen.unwrap_or((HIDDEN_INDEX.to_owned(), Vec::new()));
+        Self::clustered_over(spec, name, columns)
+    }
+
+    /// The clustered index that a table got, by its name; `None` if the definition has no such key.
+    pub(crate) fn clustered_named(spec: &TableSpec, name: &str) -> Option<Self> {
+        let columns = match name {
+            HIDDEN_INDEX => Vec::new(),
+            PRIMARY_INDEX => spec.primary_key.clone()?,
+            _ => {
+                let index = spec.indexes.iter().find(|index| index.name == name)?;
+                index.columns.clone()
+            }
+        };
+        let known = columns.iter().all(|column| *column < spec.columns.len());
+        known.then(|| Self::clustered_over(spec, name.to_owned(), columns))
+    }
+
+    fn clustered_over(spec: &TableSpec, name: String, columns: Vec<usize>) -> Self {
         let mut fields: Vec<_> = columns.iter().copied().map(IndexField::Column).collect();
         if fields.is_empty() {
             fields.push(IndexField::RowId);

@@ -8,13 +8,13 @@ mod definition;
 mod image;
 mod index;
 
-use std::sync::atomic::{AtomicI64, AtomicU64};
-
 pub use definition::{Column, ForeignKey, IndexSpec, ReferentialAction, TableSpec};
 pub use image::{ClusteredRow, RollPointer, RowImage, RowReference};
 pub(crate) use image::{from_six_bytes, six_bytes};
 pub(crate) use index::IndexShape;
 pub use index::{Index, IndexField};
+
+pub use crate::mtr::TableCounters;
 
 /// A table.
 #[derive(Debug)]
@@ -32,6 +32,17 @@ pub struct Table {
 }
 
 impl Table {
+    /// The same table with other indexes.
+    pub(crate) fn with_indexes(&self, indexes: Vec<Index>) -> Self {
+        Self {
+            id: self.id,
+            name: self.name.clone(),
+            columns: self.columns.clone(),
+            indexes,
+            foreign_keys: self.foreign_keys.clone(),
+        }
+    }
+
     /// The clustered index.
     #[must_use]
     pub fn clustered(&self) -> &Index {
@@ -67,27 +78,5 @@ impl Table {
     #[must_use]
     pub fn has_hidden_key(&self) -> bool {
         self.clustered().fields[0] == IndexField::RowId
-    }
-}
-
-/// A table's counters. They are not part of any transaction.
-#[derive(Debug, Default)]
-pub struct TableCounters {
-    /// The next auto-increment value.
-    pub auto_increment: AtomicU64,
-    /// The last hidden row id drawn.
-    pub row_id: AtomicU64,
-    /// Rows, uncommitted ones included.
-    pub rows: AtomicI64,
-}
-
-impl Clone for TableCounters {
-    fn clone(&self) -> Self {
-        use std::sync::atomic::Ordering::Relaxed;
-        Self {
-            auto_increment: AtomicU64::new(self.auto_increment.load(Relaxed)),
-            row_id: AtomicU64::new(self.row_id.load(Relaxed)),
-            rows: AtomicI64::new(self.rows.load(Relaxed)),
-        }
     }
 }

@@ -15,9 +15,10 @@ mod view;
 use std::sync::Arc;
 
 use gaplock_lockmgr::{LockMode, TrxId, Wakeup};
+use gaplock_wal::Lsn;
 use serde::{Deserialize, Serialize};
 
-pub use system::{Committed, TrxSystem};
+pub use system::{Committed, TrxSummary, TrxSystem};
 pub use view::ReadView;
 
 use crate::{table::RollPointer, undo::Segment};
@@ -60,6 +61,8 @@ pub struct Trx {
     /// Its isolation level.
     pub isolation: Isolation,
     pub(crate) view: Option<ReadView>,
+    /// Every commit that its closed snapshots saw is below this position of the log.
+    pub(crate) seen: Lsn,
     pub(crate) segment: Option<Segment>,
     pub(crate) undo: Vec<(u64, RollPointer)>,
     pub(crate) next_undo: u64,
@@ -96,6 +99,7 @@ impl Trx {
             id: None,
             isolation,
             view: None,
+            seen: Lsn(0),
             segment: None,
             undo: Vec::new(),
             next_undo: 0,

@@ -9,6 +9,7 @@ use std::{
 };
 
 use gaplock_lockmgr::TrxId;
+use gaplock_wal::Lsn;
 use parking_lot::Mutex;
 
 use super::ReadView;
@@ -19,6 +20,8 @@ use crate::table::RollPointer;
 pub struct Committed {
     /// Its place in the order of commits.
     pub number: u64,
+    /// The log's position after its commit.
+    pub position: Lsn,
     /// Its undo records that overwrote something, oldest first.
     pub records: VecDeque<RollPointer>,
 }
@@ -28,7 +31,18 @@ pub struct Committed {
 pub struct TrxSystem {
     /// Ids below this one belong to ended transactions; may lag behind.
     oldest_active: AtomicU64,
+    /// The position after the newest commit.
+    last_commit: AtomicU64,
     state: Mutex<State>,
+}
+
+/// What a checkpoint has to know of transactions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TrxSummary {
+    /// The next id to be given out.
+    pub next: u64,
+    /// Ids of all active transactions.
+    pub active: Vec<u64>,
 }
 
 #[derive(Clone, Debug)]
@@ -42,6 +56,10 @@ struct State {
     history: VecDeque<Committed>,
     /// The view that stands in for whoever asked purge to stop.
     purge_hold: Option<ReadView>,
+    /// Active transactions whose commit is in the log already.
+    committing: BTreeSet<u64>,
+    /// Commits that may not be durable yet, in their order: position and transaction.
+    recent: VecDeque<(Lsn, u64)>,
 }
 
 impl TrxSystem {
@@ -55,9 +73,12 @@ impl TrxSystem {
             next_ticket: 0,
             history: VecDeque::new(),
             purge_hold: None,
+            committing: BTreeSet::new(),
+            recent: VecDeque::new(),
         };
         Self {
             oldest_active: AtomicU64::new(next),
+            last_commit: AtomicU64::new(0),
             state: Mutex::new(state),
         }
     }
@@ -67,14 +88,37 @@ impl TrxSystem {
     pub fn fork(&self) -> Self {
         Self {
             oldest_active: AtomicU64::new(self.oldest_active.load(Ordering::Relaxed)),
+            last_commit: AtomicU64::new(self.last_commit().0),
             state: Mutex::new(self.state.lock().clone()),
         }
     }
 
-    /// The next id to be given out.
+    /// The next id to be given out, and who is active, together with what `look` sees while nobody
+    /// begins or ends.
+    pub fn summary<T>(&self, look: impl FnOnce() -> T) -> (TrxSummary, T) {
+        let state = self.state.lock();
+        let summary = TrxSummary {
+            next: state.next,
+            active: state
+                .active
+                .difference(&state.committing)
+                .copied()
+                .collect(),
+        };
+        (summary, look())
+    }
+
+    /// The position after the newest commit that anybody may have seen.
     #[must_use]
-    pub fn next_id(&self) -> u64 {
-        self.state.lock().next
+    pub fn last_commit(&self) -> Lsn {
+        Lsn(self.last_commit.load(Ordering::Acquire))
+    }
+
+    /// Makes a transaction of an earlier life of the database active, to be rolled back.
+    pub fn revive(&self, trx: TrxId) {
+        let mut state = self.state.lock();
+        state.active.insert(trx.0);
+        self.publish(&state);
     }
 
     /// Makes a transaction active.
@@ -88,18 +132,76 @@ impl TrxSystem {
     }
 
     /// Ends a transaction. What it overwrote waits for purge (nothing, if it was rolled back).
-    pub fn end(&self, trx: TrxId, overwrote: VecDeque<RollPointer>) {
+    ///
+    /// `log` appends the record of its end, if it needs one, and gives a commit's position: so
+    /// commits stand in the log in the order in which they become visible (T1). Positions up to
+    /// `durable` are known to be durable.
+    pub fn end(
+        &self,
+        trx: TrxId,
+        overwrote: VecDeque<RollPointer>,
+        durable: Lsn,
+        log: impl FnOnce() -> Option<Lsn>,
+    ) {
         let mut state = self.state.lock();
+        let position = if state.committing.remove(&trx.0) {
+            state
+                .recent
+                .iter()
+                .rev()
+                .find(|(_, id)| *id == trx.0)
+                .map(|(at, _)| *at)
+        } else {
+            let position = log();
+            if let Some(position) = position {
+                self.note_commit(&mut state, trx, position, durable);
+            }
+            position
+        };
         state.active.remove(&trx.0);
         if !overwrote.is_empty() {
             let number = state.next;
             state.next += 1;
             state.history.push_back(Committed {
                 number,
+                position: position.unwrap_or_default(),
                 records: overwrote,
             });
         }
         self.publish(&state);
+    }
+
+    /// Appends the record of a commit that becomes visible, and lets go of its locks, only later.
+    /// [`Self::end`] will not append another.
+    pub fn prepare_end(&self, trx: TrxId, durable: Lsn, log: impl FnOnce() -> Lsn) -> Lsn {
+        let mut state = self.state.lock();
+        let position = log();
+        state.committing.insert(trx.0);
+        self.note_commit(&mut state, trx, position, durable);
+        position
+    }
+
+    fn note_commit(&self, state: &mut State, trx: TrxId, position: Lsn, durable: Lsn) {
+        while state.recent.front().is_some_and(|(at, _)| *at <= durable) {
+            state.recent.pop_front();
+        }
+        state.recent.push_back((position, trx.0));
+        self.last_commit.store(position.0, Ordering::Release);
+    }
+
+    /// Hands old versions of an earlier life of the database to purge.
+    pub fn restore_history(&self, records: VecDeque<RollPointer>) {
+        if records.is_empty() {
+            return;
+        }
+        let mut state = self.state.lock();
+        let number = state.next;
+        state.next += 1;
+        state.history.push_back(Committed {
+            number,
+            position: Lsn(0),
+            records,
+        });
     }
 
     fn publish(&self, state: &State) {
@@ -120,9 +222,22 @@ impl TrxSystem {
         trx < self.oldest_active.load(Ordering::Acquire)
     }
 
-    /// Opens a snapshot of this moment.
-    pub fn open_view(&self) -> ReadView {
-        self.state.lock().open_view()
+    /// Opens a snapshot of this moment. If the log has failed, what it had not made durable up to
+    /// that position is not seen: it may be gone when the database is opened anew.
+    pub fn open_view(&self, failed_at: Option<Lsn>) -> ReadView {
+        let mut state = self.state.lock();
+        let mut view = state.open_view();
+        view.seen = self.last_commit();
+        if let Some(durable) = failed_at {
+            view.seen = durable;
+            let hidden = state.recent.iter().filter(|(at, _)| *at > durable);
+            let mut active: Vec<u64> = hidden.map(|(_, trx)| *trx).collect();
+            active.extend_from_slice(&view.active);
+            active.sort_unstable();
+            view.active = active.into();
+            state.views.insert(view.ticket, view.clone());
+        }
+        view
     }
 
     /// Closes a snapshot.
@@ -141,8 +256,9 @@ impl TrxSystem {
         }
     }
 
-    /// Takes the oldest undo record that no view needs any more.
-    pub fn next_to_purge(&self) -> Option<RollPointer> {
+    /// Takes the oldest undo record that no view needs any more, of a commit up to `durable`: if
+    /// the log fails, views must still reach what was before later ones.
+    pub fn next_to_purge(&self, durable: Lsn) -> Option<RollPointer> {
         let mut state = self.state.lock();
         let limit = state
             .views
@@ -150,7 +266,7 @@ impl TrxSystem {
             .next()
             .map_or(u64::MAX, |oldest| oldest.next);
         let oldest = state.history.front_mut()?;
-        if oldest.number >= limit {
+        if oldest.number >= limit || oldest.position > durable {
             return None;
         }
         let record = oldest.records.pop_front();
@@ -198,6 +314,7 @@ impl State {
             next: self.next,
             active,
             ticket,
+            seen: Lsn(0),
         };
         self.views.insert(ticket, view.clone());
         view

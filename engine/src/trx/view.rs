@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use gaplock_lockmgr::TrxId;
+use gaplock_wal::Lsn;
 
 /// A snapshot. Sees its own transaction, and whatever had committed when it was made.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -13,6 +14,8 @@ pub struct ReadView {
     pub(super) active: Arc<[u64]>,
     /// Its place in the register of open views.
     pub(super) ticket: u64,
+    /// Every commit that it sees is below this position of the log.
+    pub(crate) seen: Lsn,
 }
 
 impl ReadView {

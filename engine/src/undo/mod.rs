@@ -18,4 +18,5 @@ mod record;
 mod space;
 
 pub use record::{OldVersion, UndoKind, UndoRecord};
+pub(crate) use space::Found;
 pub use space::{Segment, UndoSpace};

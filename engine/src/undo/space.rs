@@ -5,7 +5,7 @@
 //! | 38 | 2 | offset after the last record |
 //! | 40 | ... | records: length (2), transaction (8), record |
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use gaplock_lockmgr::TrxId;
 use gaplock_wal::{FileId, PageId, PageNo};
@@ -16,7 +16,7 @@ use crate::{
     buffer::BufferPool,
     error::StoreError,
     mtr::{LatchMode, Mtr},
-    page::{CONTENT_END, CONTENT_START, PageKind},
+    page::{CONTENT_END, CONTENT_START, Page, PageKind},
     table::RollPointer,
 };
 
@@ -29,6 +29,17 @@ const HEADER: usize = 10;
 pub struct Segment {
     page: PageNo,
     used: u16,
+}
+
+/// What the undo pages of an earlier life of the database hold.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// Records of each transaction that had not ended, with their numbers.
+    pub(crate) active: BTreeMap<u64, Vec<(u64, RollPointer)>>,
+    /// What ended transactions overwrote.
+    pub(crate) overwritten: VecDeque<RollPointer>,
+    /// The highest transaction id.
+    pub(crate) newest: u64,
 }
 
 /// All undo pages: which segments are idle, and how many records of each page are still needed.
@@ -131,19 +142,50 @@ impl UndoSpace {
     ) -> Result<(TrxId, UndoRecord), StoreError> {
         let mut mtr = Mtr::begin(pool);
         let latched = mtr.latch(at.page, LatchMode::Shared)?;
-        let bytes = mtr.page(latched).bytes();
-        let parsed = (|| {
-            let header = bytes
-                .get(usize::from(at.offset)..)?
-                .split_at_checked(HEADER)?;
-            let length = usize::from(u16::from_le_bytes(header.0[..2].try_into().ok()?));
-            let writer = u64::from_le_bytes(header.0[2..].try_into().ok()?);
-            Some((TrxId(writer), UndoRecord::decode(header.1.get(..length)?)?))
-        })();
-        parsed.ok_or_else(|| StoreError::Damaged {
-            page: PageId::new(FileId(0), at.page),
-            what: format!("no undo record at offset {}", at.offset),
-        })
+        let parsed = parse(mtr.page(latched), at.offset);
+        parsed
+            .map(|(writer, record, _)| (writer, record))
+            .ok_or_else(|| no_record(at.page, at.offset))
+    }
+
+    /// Reads all undo pages of a database that was in use when it stopped: what transactions that
+    /// had not ended (`active`) have to undo, and what others overwrote. All of that is needed again.
+    ///
+    /// Records of ended transactions may have been purged or rolled back already; doing either again
+    /// changes nothing, since both look at the row first (U1).
+    ///
+    /// # Errors
+    /// When a page cannot be read, or has something else than undo records.
+    pub(crate) fn recover(
+        &self,
+        pool: &BufferPool,
+        active: impl Fn(u64) -> bool,
+    ) -> Result<Found, StoreError> {
+        let mut found = Found::default();
+        let mut state = State::default();
+        for page_no in pool.ledger().undo_pages() {
+            let mut needed = 0;
+            for (at, writer, record) in records_of(pool, page_no)? {
+                found.newest = found.newest.max(writer.0);
+                if active(writer.0) {
+                    let records = found.active.entry(writer.0).or_default();
+                    records.push((record.number, at));
+                } else if at.insert {
+                    continue;
+                } else {
+                    found.overwritten.push_back(at);
+                }
+                needed += 1;
+            }
+            if needed == 0 {
+                state.empty.push(page_no);
+            } else {
+                state.needed.insert(page_no, needed);
+                state.full.insert(page_no);
+            }
+        }
+        *self.state.lock() = state;
+        Ok(found)
     }
 
     /// How many records are still needed.
@@ -195,6 +237,54 @@ impl UndoSpace {
             }
         }
     }
+}
+
+/// A record, who wrote it, and where the next one begins.
+fn parse(page: &Page, offset: u16) -> Option<(TrxId, UndoRecord, u16)> {
+    let (header, rest) = page
+        .bytes()
+        .get(usize::from(offset)..)?
+        .split_at_checked(HEADER)?;
+    let length = u16::from_le_bytes(header[..2].try_into().ok()?);
+    let writer = u64::from_le_bytes(header[2..].try_into().ok()?);
+    let record = UndoRecord::decode(rest.get(..usize::from(length))?)?;
+    Some((TrxId(writer), record, offset + HEADER as u16 + length))
+}
+
+fn no_record(page: PageNo, offset: u16) -> StoreError {
+    StoreError::Damaged {
+        page: PageId::new(FileId(0), page),
+        what: format!("no undo record at offset {offset}"),
+    }
+}
+
+/// All records of an undo page.
+fn records_of(
+    pool: &BufferPool,
+    page_no: PageNo,
+) -> Result<Vec<(RollPointer, TrxId, UndoRecord)>, StoreError> {
+    let mut mtr = Mtr::begin(pool);
+    let latched = mtr.latch(page_no, LatchMode::Shared)?;
+    let page = mtr.page(latched);
+    // A page that was just given out has no records, and says 0.
+    let used = page.u16_at(USED);
+    if page.kind() != Some(PageKind::Undo) || usize::from(used) > CONTENT_END {
+        return Err(no_record(page_no, used));
+    }
+    let mut records = Vec::new();
+    let mut offset = FIRST as u16;
+    while offset < used {
+        let (writer, record, next) =
+            parse(page, offset).ok_or_else(|| no_record(page_no, offset))?;
+        let at = RollPointer {
+            insert: record.old.is_none(),
+            page: page_no,
+            offset,
+        };
+        records.push((at, writer, record));
+        offset = next;
+    }
+    Ok(records)
 }
 
 impl State {

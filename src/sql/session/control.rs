@@ -54,7 +54,7 @@ impl Session {
         self.begin_transaction(server);
         self.in_transaction = true;
         if consistent_snapshot {
-            server.engine.snapshot(&mut self.trx);
+            server.engine.snapshot(&mut self.trx)?;
         }
         Ok(())
     }

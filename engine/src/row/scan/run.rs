@@ -111,7 +111,7 @@ impl Scan {
         }
         let mode = match self.spec.lock {
             LockStrength::None => {
-                engine.ensure_view(trx);
+                engine.ensure_view(trx)?;
                 self.table_locked = true;
                 return Ok(Got::Granted { newly: false });
             }
