@@ -8,9 +8,7 @@
 
 use std::{error::Error, io::Write, sync::Arc};
 
-use gaplock_wal::{
-    Checkpoint, Control, Disk, DiskLock, FileDisk, Log, LogScan, LogSettings, Lsn,
-};
+use gaplock_wal::{Checkpoint, Control, Disk, DiskLock, FileDisk, Log, LogScan, LogSettings, Lsn};
 
 /// The kinds of our records.
 const ADD: u8 = 1;
