@@ -57,6 +57,10 @@ pub(super) enum Command {
     Conform(ConformArguments),
     /// Play a scenario's statements under load, with real threads.
     Stress(StressArguments),
+    /// Verify the files of a database.
+    Check(CheckArguments),
+    /// Print the log of a database.
+    Log(LogArguments),
 }
 
 /// Which profiles, and with which facts changed.
@@ -83,6 +87,9 @@ pub(super) struct RunArguments {
     /// Rewrite the files' expectations to what is seen.
     #[arg(long)]
     pub(super) accept: bool,
+    /// Keep the database in this directory, which is made if need be; a `crash` kills the program there.
+    #[arg(long, value_name = "DIR", conflicts_with = "accept")]
+    pub(super) db: Option<PathBuf>,
     /// Schedules after which an `explore` of the file gives up.
     #[arg(long, value_name = "N", default_value_t = 200_000)]
     pub(super) max_schedules: u64,
@@ -188,6 +195,37 @@ pub(super) struct StressArguments {
     #[arg(long, value_name = "S")]
     pub(super) seconds: Option<f64>,
     /// Print one JSON object for each variant and profile.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "What a crash has left is recovered first, in memory: the files are not changed, and \
+nobody\nelse may have the database open.\n\nExample:\n  gaplock check ./db"
+)]
+pub(super) struct CheckArguments {
+    /// The database's directory.
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+    /// Print a JSON object.
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(
+    after_help = "The log is printed from where recovery would begin. Nothing is changed.\n\n\
+Example:\n  gaplock log ./db"
+)]
+pub(super) struct LogArguments {
+    /// The database's directory.
+    #[arg(value_name = "DIR")]
+    pub(super) directory: PathBuf,
+    /// Most records to print.
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    pub(super) limit: usize,
+    /// Print a JSON object for each record.
     #[arg(long)]
     pub(super) json: bool,
 }

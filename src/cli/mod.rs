@@ -1,10 +1,12 @@
 //! Commands: read arguments, call the lab, print.
 
 mod args;
+mod check;
 mod conform;
 mod diagnostics;
 mod explore;
 mod files;
+mod log;
 mod output;
 mod profiles;
 mod run;
@@ -59,6 +61,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Profiles(options) => profiles::profiles(options, &mut output),
         Command::Conform(options) => conform::conform(options, &mut output),
         Command::Stress(options) => stress::stress(options, &mut output),
+        Command::Check(options) => check::check(options, &mut output),
+        Command::Log(options) => log::log(options, &mut output),
     };
     output.flush();
     match result {

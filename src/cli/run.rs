@@ -31,7 +31,13 @@ fn run_scenario(
     let profiles = files::profiles(scenario, &arguments.profile)?;
     let options = RunOptions {
         schedules_max: arguments.max_schedules,
+        directory: arguments.db.clone(),
     };
+    if options.directory.is_some() && scenario.acts.len() * profiles.len() > 1 {
+        let advice = "give one `--profile`, and a file without variants";
+        let message = "one database can be played on once, not under several profiles or variants";
+        return Err(Failure::plain(message, Some(advice.to_owned())));
+    }
     let mut outputs = Vec::new();
     let mut status = Status::AsExpected;
     for (place, act) in scenario.acts.iter().enumerate() {

@@ -3,6 +3,7 @@
 
 pub mod conform;
 pub mod explore;
+pub mod machine;
 pub mod report;
 pub mod runner;
 pub mod say;

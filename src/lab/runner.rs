@@ -1,8 +1,11 @@
 //! Plays a scenario's act under one profile, block by block, and compares with what is expected.
 
+use std::path::PathBuf;
+
 use gaplock_engine::profile::Profile;
 
 use super::explore::{self, Exploration, Program};
+use super::machine::{self, Machine};
 use super::report::timeline::Entry;
 use super::report::{deadlock, picture};
 use super::say::{self, Event, Waits};
@@ -26,16 +29,19 @@ const PLANNER_SESSION: &str = "(planner)";
 const EXPLAIN: &str = "EXPLAIN ";
 
 /// How to play.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub struct RunOptions {
     /// Schedules after which an `explore` gives up.
     pub schedules_max: u64,
+    /// Where to keep the database; in memory if nowhere.
+    pub directory: Option<PathBuf>,
 }
 
 impl Default for RunOptions {
     fn default() -> RunOptions {
         RunOptions {
             schedules_max: 200_000,
+            directory: None,
         }
     }
 }
@@ -105,12 +111,21 @@ pub fn play(
     profile: &Profile,
     options: &RunOptions,
 ) -> Result<Play, ScenarioError> {
-    let mut world = open(scenario, profile);
+    let machine = machine_for(act, options);
+    let mut world = open_on(machine, scenario, profile)?;
     set_up(scenario, act, &mut world)?;
+    let root = match world.try_fork() {
+        Some(root) => root,
+        None => {
+            let mut root = open(scenario, profile);
+            set_up(scenario, act, &mut root)?;
+            root
+        }
+    };
     let mut runner = Runner {
         scenario,
         act,
-        root: world.fork(),
+        root,
         world,
         options,
         play: Play {
@@ -121,7 +136,35 @@ pub fn play(
     for block in &act.blocks {
         runner.block(block)?;
     }
+    let closed = runner.world.close();
+    closed.map_err(|error| files_error(scenario, &error))?;
     Ok(runner.play)
+}
+
+/// What the act's server needs: a directory if one is given, a disk of its own if it is to crash.
+fn machine_for(act: &Act, options: &RunOptions) -> Machine {
+    let mut inputs = act.blocks.iter().flat_map(|block| &block.inputs);
+    let crashes = inputs.any(|input| matches!(input, Input::Command(Command::Crash, _)));
+    match &options.directory {
+        Some(directory) => Machine::Directory(directory.clone()),
+        None if crashes => Machine::simulated(),
+        None => Machine::Memory,
+    }
+}
+
+fn open_on(
+    machine: Machine,
+    scenario: &Scenario,
+    profile: &Profile,
+) -> Result<World, ScenarioError> {
+    let isolation = scenario.isolation.as_deref();
+    World::on(machine, profile.clone(), isolation, scenario.purge)
+        .map_err(|error| files_error(scenario, &error))
+}
+
+fn files_error(scenario: &Scenario, error: &SqlError) -> ScenarioError {
+    let place = Place { line: 1, column: 1 };
+    error_at(scenario, place, Problem::Files(error.to_string()))
 }
 
 /// Explores an act without playing its conversation.
@@ -233,6 +276,9 @@ fn give_and_settle(
                 wait: say::waits(world, session),
             };
             return Err(error_at(scenario, statement.place, problem));
+        }
+        Err(GiveError::Down) => {
+            return Err(error_at(scenario, statement.place, Problem::Down));
         }
         Err(GiveError::Sql(error)) => error,
     };
@@ -357,8 +403,16 @@ impl Runner<'_> {
                 let ended = ended.unwrap_or_else(|runaway| panic!("{runaway}"));
                 return Ok(self.settled(&before, &ended));
             }
-            Command::Crash => return Err(error(Problem::NotYet("crash"))),
-            Command::Recover => return Err(error(Problem::NotYet("recover"))),
+            Command::Crash => {
+                self.world.crash();
+                vec!["crashed".to_owned()]
+            }
+            Command::Recover if !self.world.is_down() => return Err(error(Problem::NotDown)),
+            Command::Recover => {
+                let report = self.world.recover();
+                let report = report.map_err(|failed| error(Problem::Files(failed.to_string())))?;
+                vec![machine::recovery_words(&report)]
+            }
             Command::Explore {
                 sessions,
                 preemptions,
@@ -427,16 +481,21 @@ impl Runner<'_> {
                 ..statement.place
             },
         };
-        let mut world = self.world.fork();
-        world.set_purge(PurgeSetting::Hold);
-        let ended = give_and_settle(self.scenario, &mut world, PLANNER_SESSION, &explain)?;
+        // Nothing is to be purged for the sake of a question; on real files, which cannot be copied,
+        // it is asked in place.
+        let mut copy = self.world.try_fork();
+        if let Some(copy) = &mut copy {
+            copy.set_purge(PurgeSetting::Hold);
+        }
+        let world = copy.as_mut().unwrap_or(&mut self.world);
+        let ended = give_and_settle(self.scenario, world, PLANNER_SESSION, &explain)?;
         let own = ended
             .into_iter()
             .find(|ended| ended.session == PLANNER_SESSION);
         Ok(match own.map(|ended| ended.result) {
             Some(Ok(result)) => plan_lines(&result),
             Some(Err(error)) => vec![say::error_words(&error)],
-            None => vec![say::waits(&world, PLANNER_SESSION)],
+            None => vec![say::waits(world, PLANNER_SESSION)],
         })
     }
 }

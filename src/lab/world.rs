@@ -17,11 +17,12 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use gaplock_engine::db::{Deadlock, LockRow};
+use gaplock_engine::db::{Deadlock, LockRow, RecoveryReport};
 use gaplock_engine::error::RollbackScope;
 use gaplock_engine::profile::{Detection, Profile};
 use gaplock_lockmgr::{TrxId, Wake};
 
+use super::machine::Machine;
 use super::scenario::PurgeSetting;
 use crate::sql::{PlanHint, Server, Session, SqlError, StatementResult, Step, WaitFor};
 
@@ -34,6 +35,9 @@ const ER_LOCK_DEADLOCK: u16 = 1213;
 /// A server with named sessions.
 pub struct World {
     server: Server,
+    machine: Machine,
+    /// The server has crashed and was not started again.
+    down: bool,
     seats: BTreeMap<String, Seat>,
     /// Sessions that may go on, in the order in which they were woken.
     ready: Vec<Ready>,
@@ -68,11 +72,16 @@ struct Ready {
 }
 
 /// Why a statement could not be given.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum GiveError {
     /// The session's last statement has not ended.
+    #[error("the session still waits")]
     Waits,
+    /// The server has crashed.
+    #[error("the server has crashed")]
+    Down,
     /// The SQL front refused the text.
+    #[error(transparent)]
     Sql(SqlError),
 }
 
@@ -165,10 +174,24 @@ impl World {
     /// An empty in-memory server; every session gets this isolation level.
     #[must_use]
     pub fn new(profile: Profile, isolation: Option<&str>, purge: PurgeSetting) -> World {
-        let server = Server::in_memory(profile);
-        let server = server.unwrap_or_else(|error| panic!("no memory for a server: {error}"));
+        let world = World::on(Machine::Memory, profile, isolation, purge);
+        world.unwrap_or_else(|error| panic!("no memory for a server: {error}"))
+    }
+
+    /// The same on a machine that keeps files.
+    ///
+    /// # Errors
+    /// When files cannot be read or written, or are damaged.
+    pub fn on(
+        machine: Machine,
+        profile: Profile,
+        isolation: Option<&str>,
+        purge: PurgeSetting,
+    ) -> Result<World, SqlError> {
         let mut world = World {
-            server,
+            server: machine.start(profile)?,
+            machine,
+            down: false,
             seats: BTreeMap::new(),
             ready: Vec::new(),
             owners: BTreeMap::new(),
@@ -177,23 +200,76 @@ impl World {
             now_micros: 0,
         };
         world.set_purge(purge);
-        world
+        Ok(world)
+    }
+
+    /// The server's machine loses power, or where there are real files the server is killed: all
+    /// sessions are gone, and what they had not committed. Nobody can say anything before
+    /// [`Self::recover`].
+    pub fn crash(&mut self) {
+        self.machine.lose_power();
+        self.seats.clear();
+        self.ready.clear();
+        self.owners.clear();
+        self.down = true;
+    }
+
+    /// Starts the server again after a crash; what it did to recover.
+    ///
+    /// # Errors
+    /// When files cannot be read or written, or are damaged.
+    pub fn recover(&mut self) -> Result<RecoveryReport, SqlError> {
+        let profile = self.server.engine.profile().clone();
+        // The old server goes first: on real files it has them locked.
+        self.server = Server::in_memory(profile.clone())?;
+        self.server = self.machine.start(profile)?;
+        self.down = false;
+        self.set_purge(self.purge);
+        Ok(self.server.engine.recovery())
+    }
+
+    /// Whether the server has crashed and was not started again.
+    #[must_use]
+    pub fn is_down(&self) -> bool {
+        self.down
+    }
+
+    /// Closes the database in good order, where it is kept in files.
+    ///
+    /// # Errors
+    /// When files cannot be written.
+    pub fn close(&self) -> Result<(), SqlError> {
+        if !self.down {
+            self.server.engine.close()?;
+        }
+        Ok(())
     }
 
     /// A copy that goes its own way. Nobody may be inside the engine meanwhile, which is so between
     /// steps.
+    ///
+    /// # Panics
+    /// On real files, which cannot be copied.
     #[must_use]
     pub fn fork(&self) -> World {
-        let server = self.server.fork();
-        World {
-            server: server.expect("a server in memory can be copied"),
+        self.try_fork()
+            .expect("a server that is not on real files can be copied")
+    }
+
+    /// The same, in memory; `None` on real files.
+    #[must_use]
+    pub fn try_fork(&self) -> Option<World> {
+        Some(World {
+            server: self.server.fork()?,
+            machine: Machine::Memory,
+            down: self.down,
             seats: self.seats.clone(),
             ready: self.ready.clone(),
             owners: self.owners.clone(),
             isolation: self.isolation.clone(),
             purge: self.purge,
             now_micros: self.now_micros,
-        }
+        })
     }
 
     /// The server, for its pictures.
@@ -213,6 +289,9 @@ impl World {
     /// # Errors
     /// The session still waits, or the text is refused.
     pub fn give(&mut self, name: &str, sql: &str, plan: &[PlanHint]) -> Result<(), GiveError> {
+        if self.down {
+            return Err(GiveError::Down);
+        }
         self.open(name)?;
         self.submit(name, sql, plan)
     }

@@ -11,6 +11,6 @@ mod ids;
 mod log;
 
 pub use disk::fault;
-pub use disk::{Disk, DiskError, DiskFile, DiskLock, FileDisk, MemoryDisk};
+pub use disk::{Disk, DiskError, DiskFile, DiskLock, FileDisk, MemoryDisk, OverlayDisk};
 pub use ids::{FileId, Lsn, PageId, PageNo};
 pub use log::{Checkpoint, Control, Log, LogError, LogRecord, LogScan, LogSettings};

@@ -9,7 +9,7 @@ use std::{
     },
 };
 
-use gaplock_wal::{Disk, FileDisk, MemoryDisk, fault::FaultDisk};
+use gaplock_wal::{Disk, FileDisk, MemoryDisk, OverlayDisk, fault::FaultDisk};
 use proptest::prelude::*;
 
 /// A directory of this test's own, removed at the end.
@@ -33,6 +33,7 @@ impl Drop for Directory {
 fn on_every_disk(test: impl Fn(&dyn Disk)) {
     test(&MemoryDisk::new());
     test(&FaultDisk::new());
+    test(&OverlayDisk::new(Arc::new(MemoryDisk::new())));
     let directory = Directory::new();
     test(&FileDisk::open(&directory.0).unwrap());
 }
@@ -234,4 +235,40 @@ proptest! {
             prop_assert_eq!(&all, &model);
         }
     }
+}
+
+/// What is done on an overlay is what would have been done below; what is below stays.
+#[test]
+fn an_overlay_changes_nothing_below() {
+    let below = Arc::new(MemoryDisk::new());
+    let old: Vec<u8> = (0..20_000_u32).map(|n| n as u8).collect();
+    for name in ["a", "b", "c"] {
+        below.open(name, true).unwrap().write_at(0, &old).unwrap();
+    }
+    let disk = OverlayDisk::new(Arc::clone(&below) as Arc<dyn Disk>);
+    let file = disk.open("a", false).unwrap();
+    file.write_at(5000, b"new").unwrap();
+    file.set_len(5001).unwrap();
+    file.write_at(9000, b"x").unwrap();
+    let mut expected = old[..5000].to_vec();
+    expected.push(b'n');
+    expected.resize(9000, 0);
+    expected.push(b'x');
+    assert_eq!(read_all(&*disk.open("a", false).unwrap()), expected);
+    disk.remove("b").unwrap();
+    disk.rename("c", "d").unwrap();
+    assert_eq!(disk.list().unwrap(), ["a", "d"]);
+    assert_eq!(read_all(&*disk.open("d", false).unwrap()), old);
+    let gone = disk.open("b", false).unwrap_err();
+    assert_eq!(gone.kind, ErrorKind::NotFound);
+    assert_eq!(below.list().unwrap(), ["a", "b", "c"]);
+    for name in ["a", "b", "c"] {
+        assert_eq!(read_all(&*below.open(name, false).unwrap()), old);
+    }
+}
+
+fn read_all(file: &dyn gaplock_wal::DiskFile) -> Vec<u8> {
+    let mut bytes = vec![0; file.len().unwrap() as usize];
+    file.read_at(0, &mut bytes).unwrap();
+    bytes
 }

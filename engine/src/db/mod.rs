@@ -14,6 +14,7 @@ mod check;
 mod checkpoint;
 mod ddl;
 mod durability;
+mod log_text;
 mod persistence;
 mod picture;
 mod recovery;
@@ -31,6 +32,7 @@ use parking_lot::{Mutex, RwLock};
 
 pub use check::CheckReport;
 pub use durability::{Durability, FlushAtCommit};
+pub use log_text::{LogEntry, LogEntryKind, LogText, log_text};
 pub use picture::{Deadlock, DeadlockPart, LockKey, LockKind, LockRow, LockWait, TrxInfo};
 pub use recovery::RecoveryReport;
 pub use transactions::Receipt;

@@ -122,7 +122,7 @@ fn set_up(recording: &Recording, profile: &Profile) -> Result<World, String> {
     for sql in &recording.setup {
         world
             .give(SETUP_SESSION, sql, &[])
-            .map_err(|error| format!("{sql}: {}", give_error(&error)))?;
+            .map_err(|error| format!("{sql}: {error}"))?;
         let ended = world
             .settle(&mut WakeOrder::default())
             .map_err(|error| error.to_string())?;
@@ -136,13 +136,6 @@ fn set_up(recording: &Recording, profile: &Profile) -> Result<World, String> {
         world.set_purge(PurgeSetting::Hold);
     }
     Ok(world)
-}
-
-fn give_error(error: &GiveError) -> String {
-    match error {
-        GiveError::Waits => "the session still waits".to_owned(),
-        GiveError::Sql(error) => error.to_string(),
-    }
 }
 
 fn play_steps(
@@ -251,7 +244,7 @@ fn play_step(
                 result: Err(error),
                 deadlock: None,
             }],
-            Err(GiveError::Waits) => return Err("the session is busy".to_owned()),
+            Err(error) => return Err(error.to_string()),
         };
         facts.status = Status::Blocked;
         for Ended {

@@ -295,6 +295,7 @@ impl Node {
 fn refusal(error: &GiveError) -> String {
     match error {
         GiveError::Waits => "busy".to_owned(),
+        GiveError::Down => error.to_string(),
         GiveError::Sql(error) => say::error_words(error),
     }
 }

@@ -73,8 +73,12 @@ pub enum Problem {
     },
     /// A statement of the setup failed.
     SetupFailed(String),
-    /// A command that this version does not have.
-    NotYet(&'static str),
+    /// Something is said to a server that has crashed.
+    Down,
+    /// `recover` without a crash before it.
+    NotDown,
+    /// The database's files cannot be read or written.
+    Files(String),
     /// `replay` with a letter that is no session, or one that can't run there.
     BadSchedule(String),
     /// A `{...}` of a load that means nothing.
@@ -134,9 +138,9 @@ impl fmt::Display for Problem {
             ),
             Problem::Sql { message, .. } => f.write_str(message),
             Problem::SetupFailed(what) => write!(f, "the setup failed: {what}"),
-            Problem::NotYet(command) => {
-                write!(f, "`{command}` is not available: nothing is durable yet")
-            }
+            Problem::Down => f.write_str("the server has crashed"),
+            Problem::NotDown => f.write_str("there is nothing to recover from"),
+            Problem::Files(what) => f.write_str(what),
             Problem::BadSchedule(what) => write!(f, "schedule: {what}"),
             Problem::BadTemplate(what) => write!(f, "`{{{what}}}` is no placeholder"),
         }
@@ -183,7 +187,9 @@ impl Problem {
                 "let another session commit first, or use `advance` to let the wait time out"
             }
             Problem::Sql { advice, .. } => return advice.clone(),
-            Problem::NotYet(_) => "durability comes with a later version",
+            Problem::Down => "`recover` starts it again",
+            Problem::NotDown => "`recover` comes after `crash`",
+            Problem::Files(_) => return None,
             Problem::BadSchedule(_) => {
                 "one letter for each step, as `gaplock explore` prints schedules"
             }

@@ -2,12 +2,13 @@
 
 use std::collections::VecDeque;
 
+use gaplock_engine::db::FlushAtCommit;
 use gaplock_engine::row::{Rollback, Step as EngineStep};
 use gaplock_lockmgr::TableMode;
 
-use super::settings::isolation;
+use super::settings::{FLUSH_VARIABLE, isolation};
 use super::{Next, Phase, Session, StatementResult, Undo, WaitFor};
-use crate::sql::ast::{Control, IsolationName, TableToLock, VariableScope};
+use crate::sql::ast::{Assignment, Control, IsolationName, Literal, TableToLock, VariableScope};
 use crate::sql::error::{ErrorKind, SqlError};
 use crate::sql::mdl::MetadataMode;
 use crate::sql::server::Server;
@@ -111,12 +112,18 @@ impl Session {
 
     fn set_variables(
         &mut self,
-        assignments: &[crate::sql::ast::Assignment],
+        assignments: &[Assignment],
         server: &Server,
     ) -> Result<(), SqlError> {
         let before = self.settings.autocommit;
         for assignment in assignments {
-            self.settings.set(assignment)?;
+            if assignment.scope == VariableScope::Global
+                && assignment.variable.text == FLUSH_VARIABLE
+            {
+                set_flush_policy(assignment, server)?;
+            } else {
+                self.settings.set(assignment)?;
+            }
         }
         // Switching autocommit on ends the transaction.
         if self.settings.autocommit && !before {
@@ -207,4 +214,21 @@ impl Session {
             server.mdl.release(self.id, true);
         }
     }
+}
+
+/// `innodb_flush_log_at_trx_commit`.
+fn set_flush_policy(assignment: &Assignment, server: &Server) -> Result<(), SqlError> {
+    let policy = match &assignment.value {
+        Literal::Int(code) => u8::try_from(*code).ok().and_then(FlushAtCommit::from_code),
+        _ => None,
+    };
+    let policy = policy.ok_or_else(|| {
+        let kind = ErrorKind::WrongVariableValue {
+            variable: assignment.variable.text.clone(),
+            value: assignment.value.to_string(),
+        };
+        SqlError::from(kind).at(assignment.variable.position)
+    })?;
+    server.engine.set_flush_at_commit(policy);
+    Ok(())
 }

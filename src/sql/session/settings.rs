@@ -25,6 +25,9 @@ pub(super) struct Settings {
 /// A year: the server's default for metadata locks.
 const METADATA_TIMEOUT: u64 = 31_536_000;
 
+/// The one global variable that can be set: it is the engine's.
+pub(super) const FLUSH_VARIABLE: &str = "innodb_flush_log_at_trx_commit";
+
 /// Variables that may be set and change nothing here.
 const WITHOUT_EFFECT: &[&str] = &["sql_mode", "names", "sql_safe_updates", "unique_checks"];
 
@@ -55,7 +58,8 @@ impl Settings {
             return Err(SqlError::unsupported(
                 "SET GLOBAL",
                 Some(variable.position),
-                "set the session's variable, or choose another profile",
+                "set the session's variable, or choose another profile; only \
+                 innodb_flush_log_at_trx_commit is set for all",
             ));
         }
         let wrong = || {

@@ -15,12 +15,14 @@ pub mod fault;
 mod file;
 mod lock;
 mod memory;
+mod overlay;
 
 use std::sync::Arc;
 
 pub use file::FileDisk;
 pub use lock::DiskLock;
 pub use memory::MemoryDisk;
+pub use overlay::OverlayDisk;
 
 /// A failed call, with the file and what was tried.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
