@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::live::args::{CompareArguments, RecordArguments};
+
 /// A storage engine that takes InnoDB's locks release by release, and a lab that reproduces,
 /// explains and disproves deadlocks.
 #[derive(Debug, Parser)]
@@ -55,6 +57,10 @@ pub(super) enum Command {
     Profiles(ProfilesArguments),
     /// Play recordings of real servers and count agreement.
     Conform(ConformArguments),
+    /// Play cases on a real server and record what it does.
+    Record(RecordArguments),
+    /// Play cases on a real server and on the engine, and compare.
+    Compare(CompareArguments),
     /// Play a scenario's statements under load, with real threads.
     Stress(StressArguments),
     /// Verify the files of a database.

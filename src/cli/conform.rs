@@ -143,21 +143,36 @@ impl Printer<'_> {
     }
 }
 
-fn print_table(scores: &[ServerScore], output: &mut Output) {
+pub(super) fn print_table(scores: &[ServerScore], output: &mut Output) {
+    let weighed = scores.iter().any(|score| score.weights_compared > 0);
     let header = format!(
-        "{:36} {:>6} {:>7} {:>17} {:>17} {:>11}",
-        "profile", "cases", "steps", "outcomes agree", "locks agree", "other order"
+        "{:36} {:>6} {:>7} {:>17} {:>17} {:>11}{}",
+        "profile",
+        "cases",
+        "steps",
+        "outcomes agree",
+        "locks agree",
+        "other order",
+        if weighed { "     weights agree" } else { "" }
     );
     output.toned(Tone::Heading, &header);
     for score in scores {
         output.line(&format!(
-            "{:36} {:>6} {:>7} {:>17} {:>17} {:>11}",
+            "{:36} {:>6} {:>7} {:>17} {:>17} {:>11}{}",
             score.profile,
             score.cases,
             score.steps,
             share(score.outcome_agree, score.steps),
             share(score.locks_agree, score.locks_compared),
             score.other_order,
+            if weighed {
+                format!(
+                    " {:>17}",
+                    share(score.weights_agree, score.weights_compared)
+                )
+            } else {
+                String::new()
+            }
         ));
         if score.given_up > 0 {
             let text = format!(

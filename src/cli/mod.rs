@@ -6,6 +6,7 @@ mod conform;
 mod diagnostics;
 mod explore;
 mod files;
+mod live;
 mod log;
 mod output;
 mod profiles;
@@ -60,6 +61,8 @@ pub(crate) fn main() -> ExitCode {
         Command::Explore(options) => explore::explore(options, &mut output),
         Command::Profiles(options) => profiles::profiles(options, &mut output),
         Command::Conform(options) => conform::conform(options, &mut output),
+        Command::Record(options) => live::record(options, &mut output),
+        Command::Compare(options) => live::compare(options, &mut output),
         Command::Stress(options) => stress::stress(options, &mut output),
         Command::Check(options) => check::check(options, &mut output),
         Command::Log(options) => log::log(options, &mut output),

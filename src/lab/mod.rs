@@ -1,8 +1,12 @@
 //! The lab: scenarios of several sessions played, explained, explored, and measured against
 //! recordings of real servers.
 
+mod chance;
 pub mod conform;
 pub mod explore;
+pub mod generate;
+#[cfg(feature = "live")]
+pub mod live;
 pub mod machine;
 pub mod report;
 pub mod runner;

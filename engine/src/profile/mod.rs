@@ -11,7 +11,7 @@ mod versions;
 use serde::{Deserialize, Serialize};
 
 pub use facts::{FACTS, Fact, ProfileError};
-pub use versions::{find, names};
+pub use versions::{find, for_release, names};
 
 use crate::types::Collation;
 

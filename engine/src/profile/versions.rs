@@ -24,6 +24,28 @@ pub fn find(name: &str) -> Option<Profile> {
         })
 }
 
+/// The name of the profile for a release, as `SELECT VERSION()` gives it. None when no profile's
+/// name says this release or its series.
+#[must_use]
+pub fn for_release(version: &str) -> Option<&'static str> {
+    let family = if version.to_ascii_lowercase().contains("mariadb") {
+        "mariadb-"
+    } else {
+        "mysql-"
+    };
+    // What old replicas need to see comes first.
+    let version = version.strip_prefix("5.5.5-").unwrap_or(version);
+    let number = version.split(|c: char| !c.is_ascii_digit() && c != '.');
+    let number = number.into_iter().next().unwrap_or_default();
+    let fits = |name: &&str| {
+        let rest = name
+            .strip_prefix(family)
+            .and_then(|p| number.strip_prefix(p));
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    names().into_iter().find(fits)
+}
+
 /// A profile's name, and what makes it.
 type Constructor = (&'static str, fn() -> Profile);
 
@@ -261,5 +283,24 @@ fn mariadb_11_8_no_snapshot_isolation() -> Profile {
         snapshot_isolation: false,
         semi_consistent: SemiConsistent::Probe,
         ..mariadb_11_8()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn releases_find_their_profiles() {
+        assert_eq!(
+            for_release("10.11.19-MariaDB-0+deb12u1"),
+            Some("mariadb-10.11")
+        );
+        assert_eq!(for_release("5.5.5-10.5.23-MariaDB"), Some("mariadb-10.5"));
+        assert_eq!(for_release("9.7.4-2"), Some("mysql-9.7"));
+        assert_eq!(for_release("5.7.37-log"), Some("mysql-5.7.37"));
+        assert_eq!(for_release("5.7.3"), None);
+        assert_eq!(for_release("10.1.48-MariaDB"), Some("mariadb-10.1"));
+        assert_eq!(for_release("10.12.1-MariaDB"), None);
     }
 }

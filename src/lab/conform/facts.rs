@@ -6,7 +6,8 @@ use std::fmt;
 use serde_json::Value as Json;
 
 use super::trace::{
-    RecordedKey, RecordedKind, RecordedLock, RecordedLockStatus, RecordedStep, RecordedWake, Status,
+    RecordedKey, RecordedKind, RecordedLock, RecordedLockStatus, RecordedStep, RecordedWake,
+    Status, Weight,
 };
 
 /// A row as text; none for NULL. Numbers and text that print alike are alike.
@@ -38,6 +39,8 @@ pub struct StepFacts {
     pub locks: Option<BTreeSet<LockFact>>,
     /// Only some of the locks are listed.
     pub locks_truncated: bool,
+    /// What each session's transaction weighs, as far as it has locks; none where it is not said.
+    pub weights: Option<BTreeMap<String, Weight>>,
 }
 
 /// One lock. Equal locks of a session count once.
@@ -175,6 +178,7 @@ impl From<&RecordedStep> for StepFacts {
                 .as_ref()
                 .map(|locks| locks.iter().map(LockFact::from).collect()),
             locks_truncated: step.locks_truncated,
+            weights: step.weights.clone(),
         }
     }
 }

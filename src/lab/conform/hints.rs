@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use crate::sql::plan::{HintedAccess, PlanHint};
 
-use super::trace::{PlanRow, Recording};
+use super::trace::{PlanRow, RecordedStep, Recording};
 
 /// The plans of all recordings of a call, so that a server whose EXPLAIN does not know UPDATE and
 /// DELETE can borrow them from another recording of the same case.
@@ -27,6 +27,17 @@ impl PlanBook {
                     self.lent.entry(key).or_insert_with(|| rows.clone());
                 }
             }
+        }
+    }
+
+    /// The hints for a step of a recording: from its own plan, if it has one, else from that of its
+    /// statement.
+    #[must_use]
+    pub fn step_hints(&self, recording: &Recording, step: &RecordedStep) -> Vec<PlanHint> {
+        if step.plan.is_empty() {
+            self.hints(recording, &step.sql)
+        } else {
+            step.plan.iter().filter_map(hint).collect()
         }
     }
 

@@ -3,6 +3,7 @@
 //! `read` reads them, `play` plays one case on a fresh in-memory server of its profile, `score`
 //! compares step by step, `tally` counts, `print` shows a disagreement in full.
 
+pub mod case;
 pub mod facts;
 pub mod hints;
 pub mod play;
@@ -12,8 +13,9 @@ pub mod score;
 pub mod tally;
 pub mod trace;
 
+pub use case::{Case, CaseStep};
 pub use hints::PlanBook;
 pub use play::{CaseScore, StepScore, play_recording};
-pub use read::{ReadError, parse_recordings, read_recordings};
+pub use read::{ReadError, parse_recordings, read_cases, read_recordings};
 pub use tally::{Disagreement, ServerScore};
 pub use trace::Recording;

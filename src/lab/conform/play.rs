@@ -9,7 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use gaplock_engine::db::{LockKey, LockKind, LockRow};
+use gaplock_engine::db::{LockKey, LockKind, LockRow, TrxInfo};
 use gaplock_engine::profile::Profile;
 use gaplock_engine::types::Value;
 
@@ -20,7 +20,7 @@ use super::super::world::{Ended, GiveError, WakeOrder, World};
 use super::facts::{LockFact, ResultFacts, StepFacts};
 use super::hints::PlanBook;
 use super::score::{self, Verdict};
-use super::trace::{PurgeMode, RecordedStep, Recording, Status};
+use super::trace::{PurgeMode, RecordedStep, Recording, Status, Weight};
 use crate::sql::{SqlError, StatementResult};
 
 /// Most wake orders tried for one step.
@@ -233,10 +233,11 @@ fn play_step(
         waiting: BTreeSet::new(),
         locks: None,
         locks_truncated: false,
+        weights: None,
     };
     let mut reasons = BTreeMap::new();
     if !world.is_waiting(&step.s) {
-        let hints = plans.hints(recording, &step.sql);
+        let hints = plans.step_hints(recording, step);
         let ended = match world.give(&step.s, &step.sql, &hints) {
             Ok(()) => world.settle(&mut order).map_err(|e| e.to_string())?,
             Err(GiveError::Sql(error)) => vec![Ended {
@@ -264,6 +265,7 @@ fn play_step(
         }
         reasons = locks(world);
         facts.locks = Some(reasons.keys().cloned().collect());
+        facts.weights = Some(weights(world));
     }
     let names: Vec<String> = world.sessions().map(str::to_owned).collect();
     facts.waiting = names.into_iter().filter(|n| world.is_waiting(n)).collect();
@@ -305,6 +307,24 @@ fn locks(world: &World) -> BTreeMap<LockFact, String> {
             Some((lock_fact(session, row), deadlock::why(row)))
         })
         .collect()
+}
+
+/// What each session's transaction weighs.
+fn weights(world: &World) -> BTreeMap<String, Weight> {
+    let trxs = world.server().engine.transactions();
+    let weighed = trxs.iter().filter(|trx| trx.lock_structs > 0);
+    let weight = |trx: &TrxInfo| {
+        let structs = trx.lock_structs as u64;
+        Some((
+            world.owner(trx.id)?.to_owned(),
+            Weight {
+                structs,
+                rows: trx.row_locks as u64,
+                undo: trx.weight.saturating_sub(structs),
+            },
+        ))
+    };
+    weighed.filter_map(weight).collect()
 }
 
 /// The record as recordings name it: `#n` is the `n`th row id of a table with a hidden key.

@@ -36,7 +36,13 @@ pub fn disagreement(recording: &Recording, score: &CaseScore, index: usize) -> S
         );
     }
     let step = &steps[index];
-    if let Some(plan) = recording.plans.get(&step.sql) {
+    let at_first = recording.plans.get(&step.sql);
+    let plan = if step.plan.is_empty() {
+        at_first
+    } else {
+        Some(&step.plan)
+    };
+    if let Some(plan) = plan {
         for row in plan {
             line(
                 &mut text,

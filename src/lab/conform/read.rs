@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use flate2::read::MultiGzDecoder;
 use thiserror::Error;
 
+use serde::de::DeserializeOwned;
+
+use super::case::Case;
 use super::trace::Recording;
 
 /// The first two bytes of every gzip file; a file is told by them, not by its name.
@@ -53,16 +56,27 @@ pub enum ReadError {
 /// The file can't be read or decompressed, or one of its lines is not a recording; empty lines are
 /// passed over.
 pub fn read_recordings(path: &Path) -> Result<Vec<Recording>, ReadError> {
+    parse_recordings(path, &read_plain(path)?)
+}
+
+/// Reads every case of a file; recordings are cases too.
+///
+/// # Errors
+/// As [`read_recordings`].
+pub fn read_cases(path: &Path) -> Result<Vec<Case>, ReadError> {
+    parse_lines(path, &read_plain(path)?, "case")
+}
+
+fn read_plain(path: &Path) -> Result<Vec<u8>, ReadError> {
     let bytes = fs::read(path).map_err(|source| ReadError::Io {
         path: path.to_owned(),
         source,
     })?;
-    let bytes = if bytes.starts_with(&GZIP_MAGIC) {
-        decompress(path, &bytes)?
+    if bytes.starts_with(&GZIP_MAGIC) {
+        decompress(path, &bytes)
     } else {
-        bytes
-    };
-    parse_recordings(path, &bytes)
+        Ok(bytes)
+    }
 }
 
 fn decompress(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
@@ -81,12 +95,20 @@ fn decompress(path: &Path, bytes: &[u8]) -> Result<Vec<u8>, ReadError> {
 /// # Errors
 /// The first line that is not a recording, with line and column.
 pub fn parse_recordings(path: &Path, bytes: &[u8]) -> Result<Vec<Recording>, ReadError> {
+    parse_lines(path, bytes, "recording")
+}
+
+fn parse_lines<T: DeserializeOwned>(
+    path: &Path,
+    bytes: &[u8],
+    noun: &str,
+) -> Result<Vec<T>, ReadError> {
     let mut recordings = Vec::new();
     for (index, line) in bytes.split(|byte| *byte == b'\n').enumerate() {
         if line.iter().all(u8::is_ascii_whitespace) {
             continue;
         }
-        let recording = serde_json::from_slice::<Recording>(line).map_err(|error| {
+        let recording = serde_json::from_slice::<T>(line).map_err(|error| {
             let what = error.to_string();
             // The message's own place is within the line: ours is the file's.
             let what = what.split(" at line ").next().unwrap_or_default();
@@ -94,7 +116,7 @@ pub fn parse_recordings(path: &Path, bytes: &[u8]) -> Result<Vec<Recording>, Rea
                 path: path.to_owned(),
                 line: index + 1,
                 column: error.column().max(1),
-                what: format!("not a recording: {what}"),
+                what: format!("not a {noun}: {what}"),
                 text: String::from_utf8_lossy(line).into_owned(),
             }
         })?;

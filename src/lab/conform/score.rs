@@ -5,11 +5,12 @@
 //!     in outcome and in locks, since what follows is another conversation.
 //! S3. Rows compare as multisets, unless the statement orders them.
 //! S4. Where the server cut its list of locks, only what is there is compared.
+//! S5. Weights are compared where the recording has them, and count as a third thing.
 
 use std::collections::BTreeMap;
 
 use super::facts::{LockFact, ResultFacts, RowFact, StepFacts};
-use super::trace::{RecordedStep, Status};
+use super::trace::{RecordedStep, Status, Weight};
 
 /// How one step compares.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -20,13 +21,17 @@ pub struct Verdict {
     pub locks: Option<LockDifference>,
     /// Whether there were locks to compare.
     pub locks_compared: bool,
+    /// What differs in the transactions' weights; none when they agree or are not recorded.
+    pub weights: Option<String>,
+    /// Whether there were weights to compare.
+    pub weights_compared: bool,
 }
 
 impl Verdict {
     /// Whether everything that could be compared agrees.
     #[must_use]
     pub fn agrees(&self) -> bool {
-        self.outcome.is_none() && self.locks.is_none()
+        self.outcome.is_none() && self.locks.is_none() && self.weights.is_none()
     }
 }
 
@@ -50,6 +55,8 @@ pub fn compare(recorded: &RecordedStep, played: &StepFacts) -> Verdict {
         outcome: outcome_difference(&expected, played, ordered),
         locks: lock_difference(&expected, played),
         locks_compared: expected.locks.is_some(),
+        weights: weight_difference(&expected, played),
+        weights_compared: expected.weights.is_some(),
     }
 }
 
@@ -64,6 +71,11 @@ pub fn derailed(recorded: &RecordedStep) -> Verdict {
             ..LockDifference::default()
         }),
         locks_compared,
+        weights: recorded
+            .weights
+            .is_some()
+            .then(|| "after an earlier disagreement".to_owned()),
+        weights_compared: recorded.weights.is_some(),
     }
 }
 
@@ -180,6 +192,27 @@ fn lock_difference(expected: &StepFacts, played: &StepFacts) -> Option<LockDiffe
         derailed: false,
     };
     (!difference.missing.is_empty() || !difference.extra.is_empty()).then_some(difference)
+}
+
+fn weight_difference(expected: &StepFacts, played: &StepFacts) -> Option<String> {
+    let wanted = expected.weights.as_ref()?;
+    let have = played.weights.clone().unwrap_or_default();
+    // Servers go on counting records that they no longer lock: only structures and undo weigh.
+    let weighs = |weight: Option<&Weight>| weight.map(|w| (w.structs, w.undo));
+    // Some servers do not say it of transactions that only read.
+    let differing = wanted
+        .keys()
+        .filter(|s| weighs(wanted.get(*s)) != weighs(have.get(*s)));
+    let told = differing.map(|session| {
+        let side = |weights: &BTreeMap<String, Weight>| {
+            weights
+                .get(session)
+                .map_or("nothing".to_owned(), Weight::to_string)
+        };
+        format!("{session} weighs {}, here {}", side(wanted), side(&have))
+    });
+    let told: Vec<String> = told.collect();
+    (!told.is_empty()).then(|| told.join("; "))
 }
 
 #[cfg(test)]

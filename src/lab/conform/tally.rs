@@ -22,6 +22,10 @@ pub struct ServerScore {
     pub locks_compared: u64,
     /// Those whose locks agree.
     pub locks_agree: u64,
+    /// Steps whose transactions' weights could be compared.
+    pub weights_compared: u64,
+    /// Those whose weights agree.
+    pub weights_agree: u64,
     /// The first disagreements, in the order of the recordings.
     pub first_disagreements: Vec<Disagreement>,
     /// Steps that agree only with another wake order than the engine's; they are in no other count
@@ -68,6 +72,12 @@ impl ServerScore {
             return None;
         }
         let score = play_recording(recording, profile, plans);
+        self.count(recording, &score, limit);
+        Some(score)
+    }
+
+    /// Counts a recording that was played.
+    pub fn count(&mut self, recording: &Recording, score: &CaseScore, limit: usize) {
         self.cases += 1;
         for (index, step) in score.steps.iter().enumerate() {
             self.steps += 1;
@@ -79,26 +89,28 @@ impl ServerScore {
                 self.outcome_agree += u64::from(verdict.outcome.is_none());
                 self.locks_agree += u64::from(verdict.locks_compared && verdict.locks.is_none());
             }
-            if first_of_its_kind(&score, index) && self.first_disagreements.len() < limit {
+            self.weights_compared += u64::from(verdict.weights_compared);
+            self.weights_agree += u64::from(verdict.weights_compared && verdict.weights.is_none());
+            if first_of_its_kind(score, index) && self.first_disagreements.len() < limit {
                 self.first_disagreements.push(Disagreement {
                     case: recording.name.clone(),
                     step: index + 1,
-                    what: what_differs(&score, index),
+                    what: what_differs(score, index),
                 });
             }
         }
-        Some(score)
     }
 }
 
 /// Whether a step disagrees and none before it did so in the same way: the first one in outcome,
-/// and the first one in locks.
+/// the first one in locks, and the first one in weights.
 #[must_use]
 pub fn first_of_its_kind(score: &CaseScore, index: usize) -> bool {
     let (before, at) = (&score.steps[..index], &score.steps[index].verdict);
     let outcome = at.outcome.is_some() && before.iter().all(|s| s.verdict.outcome.is_none());
     let locks = at.locks.is_some() && before.iter().all(|s| s.verdict.agrees());
-    outcome || locks
+    let weights = at.weights.is_some() && before.iter().all(|s| s.verdict.agrees());
+    outcome || locks || weights
 }
 
 /// What differs at a step, in a line.
@@ -109,7 +121,7 @@ pub fn what_differs(score: &CaseScore, index: usize) -> String {
         return outcome.clone();
     }
     let Some(locks) = &verdict.locks else {
-        return "agrees".to_owned();
+        return verdict.weights.clone().unwrap_or("agrees".to_owned());
     };
     let only = |side: &str, locks: &[super::facts::LockFact]| {
         let list: Vec<String> = locks.iter().map(ToString::to_string).collect();

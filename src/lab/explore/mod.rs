@@ -18,7 +18,6 @@
 //!     the bound, the first one's result stands, and says what it covered.
 
 mod actors;
-mod chance;
 mod outcome;
 mod search;
 
@@ -26,7 +25,6 @@ pub use actors::{Program, ScheduleError};
 pub use outcome::{Coverage, Exploration, OutcomeCount};
 
 use super::world::World;
-pub(in crate::lab) use chance::Chance;
 use search::Search;
 
 /// Preemptions that the first search allows.

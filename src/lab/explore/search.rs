@@ -1,9 +1,9 @@
 //! Depth-first over all choices, by chance, or along one given schedule.
 
+use super::super::chance::Chance;
 use super::super::world::World;
 use super::Progress;
 use super::actors::{Actor, Node, Program, ScheduleError};
-use super::chance::Chance;
 use super::outcome::{Counts, Coverage, Exploration, describe};
 
 /// Schedules between two calls of the progress function.

@@ -17,7 +17,7 @@ use std::thread;
 use gaplock_engine::profile::Profile;
 use serde::Serialize;
 
-use super::explore::Chance;
+use super::chance::Chance;
 use super::scenario::{Act, Problem, Scenario, ScenarioError, SetupItem, Statement};
 use crate::sql::{Connection, Database, SqlError};
 use template::{Fill, Template};

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::super::explore::Chance;
+use super::super::chance::Chance;
 
 /// A statement with places to fill.
 #[derive(Clone, Debug, PartialEq, Eq)]
