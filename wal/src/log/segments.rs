@@ -153,7 +153,10 @@ impl Segments {
 
     /// Closes the files before one that will not be written again.
     pub(super) fn close_before(&self, number: u64) {
-        for (_, file) in self.files.lock().range_mut(..number) {
+        // They were opened in order: none is open before one that is not.
+        let mut files = self.files.lock();
+        let before = files.range_mut(..number).rev();
+        for (_, file) in before.take_while(|(_, file)| file.is_some()) {
             *file = None;
         }
     }

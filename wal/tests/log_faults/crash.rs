@@ -63,7 +63,12 @@ fn examine(
     let mut world = world.map_err(|error| format!("resume: {error}"))?;
     let captured = disk.take_captured();
     disk.capture(0..0);
-    for bytes in [700, 3] {
+    // As long as what was lost: what follows on that, if it is still there, would follow on this.
+    let lost = history
+        .records
+        .iter()
+        .find(|(end, ..)| *end > world.log.end());
+    for bytes in [lost.map_or(700, |(_, _, body)| body.len() as u16), 3] {
         world.append(bytes);
         let result = world.log.make_durable(world.log.end());
         result.map_err(|error| format!("going on: {error}"))?;

@@ -11,5 +11,6 @@
 mod crash;
 mod damage;
 mod failure;
+mod lies;
 mod random;
 mod script;
