@@ -99,6 +99,7 @@ fn play(number: u64, fault: Fault, times: Times, counts: &mut Counts) {
             // The process may also be killed now, and another one take over what the cache shows.
             go_on(&Arc::new(disk.copy()), &world.history);
             world.play(step).expect("a healed disk can be written");
+            go_on(&Arc::new(disk.without_unsynced()), &world.history);
             continue;
         }
         for survivor in [disk.without_unsynced(), disk.with_unsynced()] {
