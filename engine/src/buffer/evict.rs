@@ -49,9 +49,11 @@ impl BufferPool {
         Err(StoreError::PoolExhausted)
     }
 
-    /// Takes one frame out of the table, if any can go.
+    /// Takes one frame out of the table, if any can go. A page that cannot be written stays; others may
+    /// still go.
     fn evict_one(&self) -> Result<bool, StoreError> {
         let first = self.hand.fetch_add(1, Ordering::Relaxed);
+        let mut failed = None;
         for shard in self.table.shards_from(first) {
             let swept = shard.lock().sweep();
             match swept {
@@ -63,19 +65,18 @@ impl BufferPool {
                     let Some(content) = frame.content.try_read() else {
                         continue;
                     };
-                    match self.write_frame(&frame, &content) {
-                        Ok(()) => drop(content),
-                        // After a failure pages that were changed stay; others may still go.
-                        Err(_) if self.failed().is_some() => continue,
-                        Err(error) => return Err(error),
+                    if let Err(error) = self.write_frame(&frame, &content) {
+                        failed = Some(error);
+                        continue;
                     }
+                    drop(content);
                     if shard.lock().evict_written(pinned) {
                         return Ok(true);
                     }
                 }
             }
         }
-        Ok(false)
+        failed.map_or(Ok(false), Err)
     }
 
     /// Writes a frame's page, if it differs from the disk. The caller holds the page latch and a

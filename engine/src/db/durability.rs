@@ -48,6 +48,9 @@ impl FlushAtCommit {
     }
 }
 
+/// Most bytes of log that wait in memory for a commit or a page to need them.
+const UNWRITTEN_MAX: u64 = 4 << 20;
+
 /// How a database is kept in files.
 #[derive(Clone, Debug)]
 pub struct Durability {
@@ -183,6 +186,10 @@ impl Engine {
         };
         let log = self.pool.log();
         let end = log.end().0;
+        if end.saturating_sub(log.written().0) > UNWRITTEN_MAX {
+            // A transaction that changes much must not fill the memory with its log.
+            log.make_written(Lsn(end)).map_err(StoreError::from)?;
+        }
         if end < files.log_room.load(Ordering::Relaxed) && !log.lacks_space() {
             return Ok(());
         }

@@ -9,7 +9,10 @@
 //! transactions that had not ended are found from the undo pages and rolled back; trees that a
 //! definition had not finished making or dropping are dropped; old versions are handed to purge.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use gaplock_lockmgr::TrxId;
 use gaplock_wal::{Checkpoint, Control, Disk, Log, LogRecord, LogScan, Lsn};
@@ -66,7 +69,8 @@ struct Told {
     report: RecoveryReport,
     ended: BTreeSet<u64>,
     newest: u64,
-    counts: Vec<RowCount>,
+    /// What was counted of each table since the checkpoint.
+    counts: BTreeMap<u64, RowCount>,
 }
 
 impl Engine {
@@ -148,7 +152,7 @@ impl Engine {
             .max(found.newest + 1);
         self.trxs = TrxSystem::new(next);
         self.load_catalog()?;
-        for count in state.counts.iter().chain(&told.counts) {
+        for count in state.counts.iter().chain(told.counts.values()) {
             self.restore_count(count);
         }
         self.recovery = told.report;
@@ -280,7 +284,9 @@ impl Told {
                 for change in mtr::changes(&record.body) {
                     match change.ok_or_else(|| unreadable(record))? {
                         Change::Page(page, op) => pages.apply(pool, page, &op, record.end)?,
-                        Change::Rows(count) => self.counts.push(count),
+                        Change::Rows(count) => {
+                            self.counts.entry(count.table).or_default().add(&count)
+                        }
                     }
                 }
             }

@@ -77,6 +77,16 @@ pub struct RowCount {
     pub row_id: u64,
 }
 
+impl RowCount {
+    /// Adds what a later group says of the same table.
+    pub(crate) fn add(&mut self, later: &RowCount) {
+        self.table = later.table;
+        self.rows += later.rows;
+        self.auto_increment = self.auto_increment.max(later.auto_increment);
+        self.row_id = self.row_id.max(later.row_id);
+    }
+}
+
 /// What a group changes in the ledger.
 #[derive(Debug, Default)]
 pub(super) struct Entries {
