@@ -177,7 +177,7 @@ fn ten_times_the_pool() {
     println!(
         "data {} MiB, pool {} MiB, memory {} MiB, {counters:?}",
         size.len() >> 20,
-        FRAMES * PAGE >> 20,
+        (FRAMES * PAGE) >> 20,
         peak >> 20
     );
     drop(engine);
