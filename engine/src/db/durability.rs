@@ -149,6 +149,16 @@ impl Engine {
         Ok(())
     }
 
+    /// Positions of the log, in bytes: from where recovery would begin, and the end. What lies between
+    /// would be done again after a crash.
+    #[must_use]
+    pub fn log_positions(&self) -> (u64, u64) {
+        let end = self.pool.log().end().0;
+        let redo = self.files.as_ref();
+        let redo = redo.map_or(end, |files| files.redo.load(Ordering::Acquire));
+        (redo, end)
+    }
+
     /// Makes everything that was committed so far durable, whatever the flush policy.
     ///
     /// # Errors
