@@ -98,11 +98,45 @@ impl LockTable {
     /// along, in queue order. Pairs are (old, new).
     pub fn move_records(&self, from: PageAddress, to: PageAddress, moved: &[(HeapNo, HeapNo)]) {
         if from == to {
+            let mut waited_for = false;
             if let Some(queue) = self.pages.latch_page(from).get_mut(from) {
                 queue.rename(moved, self.config.keep_provenance);
+                waited_for = queue.locks().iter().any(|lock| {
+                    lock.is_waiting() && moved.iter().any(|(_, new)| lock.heaps.contains(*new))
+                });
+            }
+            if waited_for {
+                self.renew_waits(&mut self.latch_all(), from, moved);
             }
         } else if self.has_locks(from) {
             self.move_locks(&mut self.latch_all(), from, to, moved);
+        }
+    }
+
+    /// Makes waiting locks of a page anew, as a server does when it gives their records other heap
+    /// numbers: each leaves an empty structure behind.
+    fn renew_waits(&self, world: &mut World<'_>, page: PageAddress, moved: &[(HeapNo, HeapNo)]) {
+        let shard = world.page_shard(page);
+        let Some(queue) = shard.get_mut(page) else {
+            return;
+        };
+        let mut renewed = Vec::new();
+        for position in 0..queue.locks().len() {
+            let lock = &queue.locks()[position];
+            let wanted = moved.iter().map(|(_, new)| *new);
+            let found = { wanted }.find(|heap| lock.heaps.contains(*heap));
+            let Some(heap) = found.filter(|_| lock.is_waiting()) else {
+                continue;
+            };
+            renewed.push((lock.claim(), lock.state, lock.origins.of(heap), heap));
+            queue.clear(position, heap);
+        }
+        for (claim, state, origin, heap) in renewed {
+            let place = Place::Page(page);
+            let sequence = self.registry.append(claim.trx, place);
+            self.waits.lock().relocate(claim.trx, place, sequence);
+            let lock = self.structure(&claim, sequence, heap, state, origin);
+            shard.get_or_new(page).add(lock, &self.config);
         }
     }
 

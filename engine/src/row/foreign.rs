@@ -46,20 +46,19 @@ impl ParentChecks {
         Self { left }
     }
 
-    /// Those of them whose columns changed, but for the one that brought the change here.
-    pub(crate) fn for_changed(
+    /// Those of them that did not bring the change here. The entry is a new one, and is checked as
+    /// such, even if it is new only because the primary key at its end has changed.
+    pub(crate) fn for_new_entry(
         table: &Table,
         at: usize,
         image: &RowImage,
-        changed: &[usize],
         cascading: Option<&str>,
     ) -> Self {
         let mut checks = Self::for_index(table, at, image);
-        checks.left.retain(|(position, _)| {
-            let key = &table.foreign_keys[*position];
-            key.columns.iter().any(|column| changed.contains(column))
-                && cascading != Some(key.name.as_str())
-        });
+        let came_by = |position: usize| Some(table.foreign_keys[position].name.as_str());
+        checks
+            .left
+            .retain(|(position, _)| cascading.is_none() || cascading != came_by(*position));
         checks
     }
 

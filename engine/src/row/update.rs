@@ -345,15 +345,10 @@ impl Update {
         };
     }
 
-    /// The parents that the new row must have, as far as its foreign keys changed.
+    /// The parents that the new row must have, by the foreign keys of this index.
     fn parents(&self, state: &State, index: usize) -> ParentChecks {
-        ParentChecks::for_changed(
-            &self.table,
-            index,
-            &state.new,
-            &state.changed,
-            self.cascading.as_deref(),
-        )
+        let cascading = self.cascading.as_deref();
+        ParentChecks::for_new_entry(&self.table, index, &state.new, cascading)
     }
 
     /// Goes on to the next secondary index whose entry changes.

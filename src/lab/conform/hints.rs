@@ -37,7 +37,11 @@ impl PlanBook {
         if step.plan.is_empty() {
             self.hints(recording, &step.sql)
         } else {
-            step.plan.iter().filter_map(hint).collect()
+            let fresh = |hint| PlanHint {
+                fresh: true,
+                ..hint
+            };
+            step.plan.iter().filter_map(hint).map(fresh).collect()
         }
     }
 
@@ -67,6 +71,8 @@ fn hint(row: &PlanRow) -> Option<PlanHint> {
         collect: row.remarks("Using temporary")
             || row.remarks("Using buffer")
             || row.remarks("Using filesort"),
+        sorts: row.remarks("Using filesort"),
+        fresh: false,
     })
 }
 

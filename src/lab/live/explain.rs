@@ -38,10 +38,11 @@ pub(super) fn plans(
 
 /// The plan of a statement as things stand; empty for one that has none.
 pub(super) fn plan_now(server: &mut LiveServer, sql: &str) -> Result<Vec<PlanRow>, LiveError> {
-    if !explained(sql) {
+    let source = source_of(sql);
+    if !explained(source) {
         return Ok(Vec::new());
     }
-    let plan = plan(server, sql)?;
+    let plan = plan(server, source)?;
     // It is an addition: one that the server cannot give is left out.
     Ok(if plan.iter().any(|row| row.error.is_some()) {
         Vec::new()
@@ -55,6 +56,15 @@ fn explained(sql: &str) -> bool {
     EXPLAINED
         .iter()
         .any(|known| word.eq_ignore_ascii_case(known))
+}
+
+/// What `INSERT .. SELECT` and `REPLACE .. SELECT` read; any other statement as it is.
+fn source_of(sql: &str) -> &str {
+    let writes = ["INSERT ", "REPLACE "]
+        .iter()
+        .any(|verb| sql.starts_with(verb));
+    let at = sql.find(" SELECT ").filter(|_| writes);
+    at.map_or(sql, |at| &sql[at + 1..])
 }
 
 fn without_locks(sql: &str) -> &str {

@@ -60,9 +60,14 @@ impl TableReader {
             }
             AccessPath::Range(ranges) => {
                 for range in ranges {
+                    let whole_key = opening.table.indexes[plan.index].columns.len();
                     let access = match point(range) {
-                        Some(key) => equal(key.to_vec(), plan.backward),
-                        None => Access::Range {
+                        // Rows with one whole key have no order among them, and are read forward.
+                        // The rows that begin with a part of it are a range like any other.
+                        Some(key) if !plan.backward || key.len() >= whole_key => {
+                            Access::Equal(key.to_vec())
+                        }
+                        _ => Access::Range {
                             range: range.clone(),
                             backward: plan.backward,
                         },

@@ -25,6 +25,10 @@ pub struct PlanHint {
     pub pushed: bool,
     /// Rows were collected before they were changed.
     pub collect: bool,
+    /// Rows were sorted, and so all read before the first was used.
+    pub sorts: bool,
+    /// The plan was made just before this statement ran: it is taken as it is.
+    pub fresh: bool,
 }
 
 /// The kinds of access that EXPLAIN prints.
@@ -109,7 +113,8 @@ pub(super) fn forced(
         // Where a range over all rows becomes a scan of the index, the recording saw which of the two
         // it was with other rows in the table: the bounds decide anew, unless estimates lag.
         Some(HintedAccess::Index)
-            if planner.request.profile.whole_range_becomes_index_scan
+            if !hint.fresh
+                && planner.request.profile.whole_range_becomes_index_scan
                 && !planner.request.profile.planner_statistics_lag =>
         {
             range()
@@ -131,6 +136,11 @@ pub(super) fn apply_flags(request: &Request<'_>, plan: &mut Plan) {
         };
         if !hint.pushed {
             table.pushed = None;
+        }
+        if request.tables.len() == 1 && hint.fresh && hint.sorts {
+            plan.filesort = true;
+            // Rows to be changed are read in the order asked for even where they are sorted after.
+            table.backward &= request.purpose != Purpose::Read;
         }
         if request.tables.len() == 1 && request.purpose != Purpose::Read {
             plan.collect = hint.collect || plan.filesort;
