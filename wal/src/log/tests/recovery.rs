@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::{
     Checkpoint, Control, Disk, Log, LogError, LogRecord, LogScan, LogSettings, Lsn, MemoryDisk,
+    fault::{Damage, FaultDisk},
 };
 
 const IDENTITY: u64 = 0x1234_5678;
@@ -102,4 +103,52 @@ fn a_control_file_holds_the_last_checkpoint() {
         };
         assert_eq!(found, expected);
     }
+}
+
+/// Content of recycled segments stays, and here new records end exactly where an old one begins. It
+/// names another position.
+#[test]
+fn old_records_of_recycled_segments_are_not_taken_for_new_ones() {
+    let (disk, log) = new_log();
+    log.prepare().unwrap();
+    // A mark and a record fill half a segment.
+    let half = vec![5; 6144 - 24 - 16];
+    for round in 0..9 {
+        let end = log.append(1, &half);
+        log.make_durable(end).unwrap();
+        assert_eq!(end, Lsn((round + 1) * 6144));
+        let (records, found) = scan(&*disk, Lsn(round * 6144), end).unwrap();
+        assert_eq!((records.len(), found), (1, end));
+        log.forget_before(end).unwrap();
+    }
+}
+
+/// C2: the last slot is damaged, and the one before says that the database was closed in order. By
+/// now it may have been in use again.
+#[test]
+fn a_slot_that_is_left_alone_is_not_taken_as_clean() {
+    let disk = Arc::new(FaultDisk::new());
+    let clean = |n: u64| Checkpoint {
+        redo: Lsn(n),
+        durable: Lsn(n),
+        clean: true,
+        state: (*b"state")[..].into(),
+    };
+    let control = Control::create(disk.clone(), IDENTITY, &clean(0)).unwrap();
+    control.save(&clean(8)).unwrap();
+    control.save(&clean(16)).unwrap();
+    let mut found = Vec::new();
+    for offset in [0, 4096] {
+        let disk = Arc::new(disk.copy());
+        let damage = Damage::Zero {
+            offset,
+            length: 512,
+        };
+        disk.damage("gaplock.control", &damage).unwrap();
+        let (_, checkpoint) = Control::open(disk).unwrap();
+        assert!(!checkpoint.clean);
+        found.push(checkpoint.redo);
+    }
+    found.sort();
+    assert_eq!(found, [Lsn(8), Lsn(16)]);
 }
