@@ -4,6 +4,9 @@ use super::predicate::{self, Condition};
 use super::shape::{Column, ColumnKind, Schema, Table};
 use crate::lab::chance::Chance;
 
+/// What the payload's column holds: one byte more is an error on some servers, and cut on others.
+const LONGEST: u64 = 4000;
+
 #[derive(Clone, Copy)]
 enum Verb {
     Select,
@@ -170,7 +173,8 @@ fn update(table: &Table, chance: &mut Chance) -> String {
         format!("{}+1", column.name)
     } else if column.kind == ColumnKind::Payload {
         // Longer than before, often: the row has to move.
-        format!("REPEAT('w', {})", chance.between(1, 2 * table.payload))
+        let longest = LONGEST.min(2 * table.payload);
+        format!("REPEAT('w', {})", chance.between(1, longest))
     } else {
         table.value(&column, chance)
     };
