@@ -96,7 +96,7 @@ impl Engine {
     pub fn savepoint(&self, trx: &Trx) -> Savepoint {
         Savepoint {
             undo: trx.next_undo,
-            untouched: trx.id.is_none(),
+            untouched: trx.id.is_none() && trx.view.is_none(),
         }
     }
 

@@ -1,6 +1,5 @@
 //! DELETE from one table.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use gaplock_engine::error::Error;
@@ -8,6 +7,7 @@ use gaplock_engine::row::{Delete, Step};
 use gaplock_engine::types::{Collation, Value};
 
 use super::join::{JoinReader, plan_query};
+use super::reread::CollectedRows;
 use super::subquery::Subqueries;
 use super::update::{Collected, sort_collected};
 use super::{Context, Facts, ReadLock, StepResult, Writer, finished};
@@ -24,7 +24,7 @@ pub(crate) struct DeleteStatement {
     subqueries: Subqueries,
     reader: Option<JoinReader>,
     /// Rows found, where they have to be sorted first.
-    collected: VecDeque<Collected>,
+    collected: CollectedRows,
     complete: bool,
     deletion: Option<Delete>,
     deleted: u64,
@@ -41,7 +41,7 @@ impl DeleteStatement {
             ),
             bound: Arc::new(bound),
             reader: None,
-            collected: VecDeque::new(),
+            collected: CollectedRows::default(),
             complete: false,
             deletion: None,
             deleted: 0,
@@ -85,7 +85,7 @@ impl DeleteStatement {
             return Ok(Step::Done(self.result()));
         }
         if self.complete {
-            let Some(row) = self.collected.pop_front() else {
+            let Some(row) = finished!(self.collected.next(&table, context)) else {
                 return Ok(Step::Done(self.result()));
             };
             self.deletion = Some(Delete::new(table, row.reference, row.values));
@@ -111,7 +111,7 @@ impl DeleteStatement {
             .iter()
             .map(|(expression, _)| expression.evaluate(&environment))
             .collect();
-        self.collected.push_back(Collected {
+        self.collected.push(Collected {
             reference,
             values,
             keys: keys?,
@@ -126,9 +126,10 @@ impl DeleteStatement {
             Expression::Column(place) => text_collation(query.scope.column_type(*place)),
             _ => None,
         };
-        let collected = std::mem::take(&mut self.collected);
-        self.collected = sort_collected(collected, &query.order, |expression| {
-            collation(expression).unwrap_or(Collation::Utf8Mb4NoPad)
+        self.collected.rearrange(|collected| {
+            sort_collected(collected, &query.order, |expression| {
+                collation(expression).unwrap_or(Collation::Utf8Mb4NoPad)
+            })
         });
     }
 

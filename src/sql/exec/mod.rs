@@ -13,6 +13,7 @@ mod insert;
 mod join;
 mod multi_update;
 mod reader;
+mod reread;
 mod row;
 mod select;
 mod status;

@@ -9,6 +9,7 @@ use gaplock_engine::table::{RowReference, Table};
 use gaplock_engine::types::{Collation, Value};
 
 use super::join::{JoinReader, plan_query};
+use super::reread::CollectedRows;
 use super::select::sort_order;
 use super::subquery::Subqueries;
 use super::{Context, Facts, ReadLock, StepResult, Writer, finished, row};
@@ -25,7 +26,7 @@ pub(crate) struct UpdateStatement {
     subqueries: Subqueries,
     reader: Option<JoinReader>,
     /// Rows found before the first was changed.
-    collected: VecDeque<Collected>,
+    collected: CollectedRows,
     /// All of them are found.
     complete: bool,
     change: Option<Update>,
@@ -71,7 +72,7 @@ impl UpdateStatement {
             ),
             bound: Arc::new(bound),
             reader: None,
-            collected: VecDeque::new(),
+            collected: CollectedRows::default(),
             complete: false,
             change: None,
             found: 0,
@@ -97,7 +98,7 @@ impl UpdateStatement {
         };
         let table = reader.table(0)?;
         if self.complete {
-            let Some(row) = self.collected.pop_front() else {
+            let Some(row) = finished!(self.collected.next(&table, context)) else {
                 return Ok(Step::Done(self.result()));
             };
             self.begin_change(&table, row.reference, row.values, context)?;
@@ -127,7 +128,7 @@ impl UpdateStatement {
             .iter()
             .map(|(expression, _)| expression.evaluate(&environment))
             .collect();
-        self.collected.push_back(Collected {
+        self.collected.push(Collected {
             reference,
             values,
             keys: keys?,
@@ -157,12 +158,14 @@ impl UpdateStatement {
                 Expression::Column(place) => text_collation(query.scope.column_type(*place)),
                 _ => None,
             };
-            let collected = std::mem::take(&mut self.collected);
-            self.collected = sort_collected(collected, &query.order, |expression| {
-                collation(expression).unwrap_or(Collation::Utf8Mb4NoPad)
-            });
             let rows = limit.and_then(|limit| usize::try_from(limit).ok());
-            self.collected.truncate(rows.unwrap_or(usize::MAX));
+            self.collected.rearrange(|collected| {
+                let mut sorted = sort_collected(collected, &query.order, |expression| {
+                    collation(expression).unwrap_or(Collation::Utf8Mb4NoPad)
+                });
+                sorted.truncate(rows.unwrap_or(usize::MAX));
+                sorted
+            });
         }
     }
 
