@@ -96,7 +96,12 @@ impl Engine {
         } else {
             end_of_log(&*disk, identity, &checkpoint)?
         };
-        let log = Log::resume(Arc::clone(&disk), identity, end, settings.log);
+        let take_up = if checkpoint.clean {
+            Log::reopen
+        } else {
+            Log::resume
+        };
+        let log = take_up(Arc::clone(&disk), identity, end, settings.log);
         let log = Arc::new(log.map_err(StoreError::from)?);
         let pool = BufferPool::open(Arc::clone(&disk), log, pool_config(&config))?;
         pool.restore_versions(&state.versions);

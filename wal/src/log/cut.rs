@@ -38,11 +38,22 @@ use super::{
     segments::Segments,
 };
 
+/// How the log was left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Left {
+    /// Whoever wrote it has made all of it durable, without a failure, and appended nothing after
+    /// that: there is nothing to be made durable, and nothing beyond its end.
+    InOrder,
+    /// A scan found its end.
+    Anyhow,
+}
+
 /// The segments of a log whose records end at `at`: all below is durable, nothing is beyond.
 pub(super) fn cut_at(
     disk: Arc<dyn Disk>,
     identity: u64,
     at: u64,
+    left: Left,
     spare_segments: u32,
 ) -> Result<Segments, LogError> {
     Segments::remove_unfinished(&*disk)?;
@@ -56,7 +67,8 @@ pub(super) fn cut_at(
         return Err(missing);
     }
     let mut files = spares(&*disk, identity, layout, &numbers, current)?;
-    for (number, file) in files.iter_mut().rev() {
+    let suspect = left == Left::Anyhow;
+    for (number, file) in files.iter_mut().rev().filter(|_| suspect) {
         wipe(&**file, layout, *number, at)?;
         // Named anew, since the sync of the directory that made the name durable may have failed.
         let header = SegmentHeader {
@@ -73,10 +85,14 @@ pub(super) fn cut_at(
             number: current,
         };
         let file = header.open_checked(&*disk)?;
-        wipe(&*file, layout, current, at)?;
+        if suspect {
+            wipe(&*file, layout, current, at)?;
+        }
         files.insert(current, file);
     }
-    make_durable(&*disk, identity, layout, &numbers, at)?;
+    if suspect {
+        make_durable(&*disk, identity, layout, &numbers, at)?;
+    }
     let mut all: BTreeMap<_, _> = numbers.range(..current).map(|old| (*old, None)).collect();
     all.extend(files.into_iter().map(|(number, file)| (number, Some(file))));
     let segments = Segments::of(disk, layout, identity, all, spare_segments);

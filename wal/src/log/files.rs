@@ -24,7 +24,8 @@ use parking_lot::{Condvar, Mutex};
 use crate::{Disk, DiskError, DiskFile, Lsn};
 
 use super::{
-    LogError, LogSettings, cut,
+    LogError, LogSettings,
+    cut::{self, Left},
     frame::{Frame, MARK_BYTES, mark},
     layout::{Layout, aligned},
     segments::{Segments, is_lack_of_space},
@@ -108,10 +109,11 @@ impl FileLog {
         disk: Arc<dyn Disk>,
         identity: u64,
         at: Lsn,
+        left: Left,
         settings: LogSettings,
     ) -> Result<Self, LogError> {
         let at = aligned(at);
-        let segments = cut::cut_at(disk, identity, at, settings.spare_segments)?;
+        let segments = cut::cut_at(disk, identity, at, left, settings.spare_segments)?;
         Ok(Self::at(segments, at))
     }
 

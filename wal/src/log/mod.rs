@@ -66,6 +66,7 @@ pub use error::LogError;
 pub use scan::LogScan;
 
 use crate::{Disk, Lsn};
+use cut::Left;
 use files::FileLog;
 use memory::MemoryLog;
 
@@ -164,7 +165,24 @@ impl Log {
         at: Lsn,
         settings: LogSettings,
     ) -> Result<Self, LogError> {
-        let log = FileLog::resume(disk, identity, at, settings)?;
+        let log = FileLog::resume(disk, identity, at, Left::Anyhow, settings)?;
+        Ok(Self {
+            place: Place::Files(Box::new(log)),
+        })
+    }
+
+    /// The same for a log that was left in order: a [`Checkpoint`] that is `clean` says that all of
+    /// it was durable, and ended here. Nothing of it is read.
+    ///
+    /// # Errors
+    /// As [`Self::resume`].
+    pub fn reopen(
+        disk: Arc<dyn Disk>,
+        identity: u64,
+        at: Lsn,
+        settings: LogSettings,
+    ) -> Result<Self, LogError> {
+        let log = FileLog::resume(disk, identity, at, Left::InOrder, settings)?;
         Ok(Self {
             place: Place::Files(Box::new(log)),
         })
