@@ -135,7 +135,7 @@ impl LockTable {
     /// covered, reduced to the gap, in conflict, implicit, stored.
     fn try_record(&self, shard: &mut PageShard, request: &RecordRequest) -> Attempt {
         let RecordRequest { trx, at, mode, .. } = *request;
-        let mut span = normalised(request.span, at.heap.is_supremum());
+        let mut span = self.kept_span(shard, request);
         let mut stored = !request.implicit && span != LockSpan::InsertIntention;
         if let Some(queue) = shard.get(at.page) {
             match self.still_needed(queue, trx, at.heap, mode, span) {
@@ -162,6 +162,22 @@ impl LockTable {
         };
         let newly = stored && self.store_granted(shard, &claim, at, request.origin);
         Attempt::Settled(Outcome::Granted { newly })
+    }
+
+    /// The span under which the request would be kept. On a supremum that is next-key, unless the
+    /// page's one structure is the requester's own gap lock: it then takes up the supremum as it is
+    /// (InnoDB's short way, which asks nothing about the record).
+    fn kept_span(&self, shard: &PageShard, request: &RecordRequest) -> LockSpan {
+        let RecordRequest { trx, at, mode, .. } = *request;
+        let joins = request.span == LockSpan::Gap
+            && shard
+                .get(at.page)
+                .is_some_and(|queue| queue.is_one_structure(trx, mode, LockSpan::Gap));
+        if joins {
+            request.span
+        } else {
+            normalised(request.span, at.heap.is_supremum())
+        }
     }
 
     /// The span that the transaction needs beyond what it holds: none if its locks cover the

@@ -9,7 +9,8 @@
 //!   table.
 //! - **L6** Whoever waits has something in its way, and remembers a blocker that is one of those in
 //!   its way: no wake-up was lost.
-//! - **L7** On a supremum there are only next-key locks and insert intentions.
+//! - **L7** On a supremum there are only next-key locks, insert intentions, and gap locks that joined
+//!   a structure; never one of a record alone.
 //! - **L8** A page without structures has no queue.
 
 use std::collections::BTreeMap;
@@ -81,7 +82,7 @@ impl LockTable {
         })?;
         for (position, lock) in queue.locks().iter().enumerate() {
             if lock.heaps.contains(HeapNo::SUPREMUM) {
-                let lawful = matches!(lock.span, LockSpan::NextKey | LockSpan::InsertIntention);
+                let lawful = lock.span != LockSpan::Record;
                 ensure(lawful, || {
                     format!("L7: {lock:?} on the supremum of {page:?}")
                 })?;

@@ -132,6 +132,11 @@ impl PageQueue {
             .filter(move |lock| lock.heaps.contains(heap))
     }
 
+    /// Whether the page has one structure and no more, granted and of this kind.
+    pub(crate) fn is_one_structure(&self, trx: TrxId, mode: LockMode, span: LockSpan) -> bool {
+        matches!(self.locks.as_slice(), [lock] if lock.is_kind(trx, mode, span))
+    }
+
     /// Where this structure stands.
     pub(crate) fn position(&self, trx: TrxId, sequence: u64) -> Option<usize> {
         self.locks

@@ -147,10 +147,12 @@ pub(super) struct ProfilesArguments {
 #[command(
     after_help = "Examples:\n  gaplock conform tests/conformance/mysql-9.7/min.jsonl.gz\n  \
 gaplock conform --case m08 --verbose tests/conformance/*/min.jsonl.gz\n  \
-gaplock conform --list-disagreements tests/conformance/mysql-5.6/hand.jsonl.gz"
+gaplock conform --list-disagreements tests/conformance/mysql-5.6/hand.jsonl.gz\n  \
+gaplock conform --table docs/FIDELITY.md tests/conformance"
 )]
 pub(super) struct ConformArguments {
-    /// Recordings: JSON lines, plain or compressed with gzip.
+    /// Recordings: JSON lines, plain or compressed with gzip; with --table, the directory that has
+    /// one directory for each server, and `explained.toml`.
     #[arg(required = true, value_name = "TRACES")]
     pub(super) traces: Vec<PathBuf>,
     /// Play all recordings under this profile, whatever server they are from.
@@ -174,6 +176,9 @@ pub(super) struct ConformArguments {
     /// Most disagreements to print for each server.
     #[arg(long, value_name = "N")]
     pub(super) limit: Option<usize>,
+    /// Write the agreement with all servers into this document, between its marks.
+    #[arg(long, value_name = "DOCUMENT")]
+    pub(super) table: Option<PathBuf>,
     /// Print one JSON object for each server.
     #[arg(long)]
     pub(super) json: bool,

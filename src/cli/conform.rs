@@ -1,8 +1,12 @@
 //! `gaplock conform`.
 
+use std::path::{Path, PathBuf};
+
 use gaplock::lab::conform::print::disagreement;
 use gaplock::lab::conform::tally::{first_of_its_kind, what_differs};
-use gaplock::lab::conform::{CaseScore, PlanBook, Recording, ServerScore, read_recordings};
+use gaplock::lab::conform::{
+    Agreement, CaseScore, Explained, PlanBook, Recording, ServerScore, document, read_recordings,
+};
 use gaplock_engine::profile::Profile;
 
 use super::Status;
@@ -18,6 +22,9 @@ pub(super) fn conform(
     arguments: &ConformArguments,
     output: &mut Output,
 ) -> Result<Status, Failure> {
+    if let Some(document) = &arguments.table {
+        return write_table(document, &arguments.traces, output);
+    }
     let mut recordings = Vec::new();
     for path in &arguments.traces {
         recordings.extend(read_recordings(path)?);
@@ -27,11 +34,7 @@ pub(super) fn conform(
     if let Some(case) = &arguments.case {
         recordings.retain(|recording| recording.name.starts_with(case.as_str()));
     }
-    // A panic while a case is played is one of its disagreements: it is told there.
-    std::panic::set_hook(Box::new(|_| {}));
-    let scores = play_all(arguments, &recordings, &plans, output);
-    drop(std::panic::take_hook());
-    let scores = scores?;
+    let scores = quietly(|| play_all(arguments, &recordings, &plans, output))?;
     let mut status = Status::AsExpected;
     for score in &scores {
         let agree = score.outcome_agree + score.other_order == score.steps
@@ -47,6 +50,45 @@ pub(super) fn conform(
         print_table(&scores, output);
     }
     Ok(status)
+}
+
+/// Measures the agreement with all servers and writes it into a document.
+fn write_table(
+    document: &Path,
+    traces: &[PathBuf],
+    output: &mut Output,
+) -> Result<Status, Failure> {
+    let [directory] = traces else {
+        let message = "--table takes one directory of recordings".to_owned();
+        return Err(Failure::plain(message, None));
+    };
+    let plain = |error: &dyn std::fmt::Display| {
+        Failure::plain(format!("{}: {error}", document.display()), None)
+    };
+    let explained = Explained::read(&directory.join("explained.toml"))
+        .map_err(|error| Failure::plain(error.to_string(), None))?;
+    let old = std::fs::read_to_string(document).map_err(|error| plain(&error))?;
+    let agreement = quietly(|| Agreement::measure(directory))?;
+    let new = document::replace(&old, &document::render(&agreement, &explained))
+        .map_err(|error| plain(&error))?;
+    std::fs::write(document, new).map_err(|error| plain(&error))?;
+    let unexplained = agreement.unexplained(&explained);
+    for line in &unexplained {
+        output.line(line);
+    }
+    Ok(if unexplained.is_empty() {
+        Status::AsExpected
+    } else {
+        Status::NotAsExpected
+    })
+}
+
+/// A panic while a case is played is one of its disagreements: it is told there.
+fn quietly<T>(play: impl FnOnce() -> T) -> T {
+    std::panic::set_hook(Box::new(|_| {}));
+    let played = play();
+    drop(std::panic::take_hook());
+    played
 }
 
 fn play_all(

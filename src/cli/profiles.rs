@@ -1,6 +1,6 @@
 //! `gaplock profiles`.
 
-use gaplock_engine::profile::{self, FACTS, Profile};
+use gaplock_engine::profile::{self, FACTS, Fact, Profile, Standing};
 use serde_json::{Map, Value as Json, json};
 
 use super::Status;
@@ -31,18 +31,52 @@ fn list(as_json: bool, output: &mut Output) {
             output.json(&json!({
                 "profile": profile.name,
                 "server_version": profile.server_version,
+                "recorded": profile::is_recorded(&profile.name),
+                "facts_recorded": count(&profile, Standing::Recorded),
+                "facts_documented": count(&profile, Standing::Documented),
+                "facts_inferred": count(&profile, Standing::Inferred),
             }));
         } else {
-            output.line(&format!("{:36} {}", profile.name, profile.server_version));
+            let line = format!(
+                "{:36} {:20} {}",
+                profile.name,
+                profile.server_version,
+                confirmed(&profile)
+            );
+            output.line(&line);
         }
     }
+}
+
+/// How many of a profile's facts are known so far.
+fn count(profile: &Profile, standing: Standing) -> usize {
+    let known = |fact: &&Fact| fact.standing(&profile.name) == standing;
+    FACTS.iter().filter(known).count()
+}
+
+/// How far a profile is confirmed.
+fn confirmed(profile: &Profile) -> String {
+    let parts = [Standing::Recorded, Standing::Documented, Standing::Inferred]
+        .map(|standing| (count(profile, standing), standing.word()));
+    let parts: Vec<String> = parts
+        .iter()
+        .filter(|(count, _)| *count > 0)
+        .map(|(count, word)| format!("{count} {word}"))
+        .collect();
+    parts.join(", ")
 }
 
 fn show(profile: &Profile, as_json: bool, output: &mut Output) {
     if as_json {
         let facts = FACTS.iter().map(|fact| {
             let value = profile.get(fact.name);
-            let what = json!({"value": value, "what": fact.what, "source": fact.source});
+            let standing = fact.standing(&profile.name).word();
+            let what = json!({
+                "value": value,
+                "what": fact.what,
+                "source": fact.source,
+                "standing": standing,
+            });
             (fact.name.to_owned(), what)
         });
         let facts: Map<String, Json> = facts.collect();
@@ -53,12 +87,19 @@ fn show(profile: &Profile, as_json: bool, output: &mut Output) {
         }));
         return;
     }
-    let title = format!("{}, as {}", profile.name, profile.server_version);
+    let title = format!(
+        "{}, as {}: {}",
+        profile.name,
+        profile.server_version,
+        confirmed(profile)
+    );
     output.toned(Tone::Heading, &title);
     for fact in FACTS {
         let value = profile.get(fact.name).unwrap_or_default();
         output.line(&format!("{:36} {value}", fact.name));
-        output.toned(Tone::Faint, &format!("    {} [{}]", fact.what, fact.source));
+        let standing = fact.standing(&profile.name).word();
+        let source = format!("    {} [{standing}: {}]", fact.what, fact.source);
+        output.toned(Tone::Faint, &source);
     }
 }
 

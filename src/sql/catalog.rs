@@ -53,7 +53,7 @@ impl Statistics for EngineCatalog<'_> {
     fn row_count(&self, table: &TableShape) -> u64 {
         self.0
             .table(&table.name)
-            .map_or(0, |table| self.0.row_count(&table))
+            .map_or(0, |table| self.0.estimated_row_count(&table))
     }
 
     fn records_in_range(&self, table: &TableShape, index: usize, range: &KeyRange) -> u64 {

@@ -33,6 +33,6 @@ mod session;
 
 pub use connection::{Connection, Database};
 pub use error::{ErrorKind, Position, SqlError};
-pub use plan::{HintedAccess, PlanHint};
+pub use plan::{EXPLAIN_COLUMNS, HintedAccess, PlanHint};
 pub use server::Server;
 pub use session::{Session, StatementResult, Step, WaitFor};

@@ -6,6 +6,7 @@ use super::Engine;
 use crate::{
     mtr::Mtr,
     table::{Table, TableCounters},
+    trx::Trx,
 };
 
 /// All tables, and their counters.
@@ -157,6 +158,25 @@ impl Engine {
     pub(crate) fn draw_row_id(&self, table: &Table) -> Box<[u8]> {
         let id = self.counters(table).row_id.fetch_add(1, Ordering::Relaxed) + 1;
         crate::table::six_bytes(id)
+    }
+
+    /// The transaction has a row in the table whose insertion has not ended.
+    pub(crate) fn row_arrives(&self, trx: &mut Trx, table: &Table) {
+        self.counters(table)
+            .arriving
+            .fetch_add(1, Ordering::Relaxed);
+        trx.arriving = Some(table.id);
+    }
+
+    /// That insertion has ended, one way or another.
+    pub(crate) fn row_arrived(&self, trx: &mut Trx) {
+        let Some(table) = trx.arriving.take() else {
+            return;
+        };
+        // The table may be gone by now.
+        if let Some(counters) = self.catalog.read().counters.get(&table) {
+            counters.arriving.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 
     /// Counts rows that the mini-transaction puts into the table, or takes away.

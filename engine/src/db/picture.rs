@@ -144,6 +144,23 @@ impl Engine {
             .collect()
     }
 
+    /// Every lock as the profile's server lists it: where it says so, what was made for a transaction
+    /// after it began to wait is listed as waiting with it.
+    #[must_use]
+    pub fn listed_locks(&self) -> Vec<LockRow> {
+        let mut rows = self.locks();
+        if self.profile().locks_of_waiters_show_waiting {
+            let mut waits = None;
+            for row in &mut rows {
+                row.waiting |= waits == Some(row.trx);
+                if row.waiting {
+                    waits = Some(row.trx);
+                }
+            }
+        }
+        rows
+    }
+
     /// One transaction's locks in the order of taking.
     #[must_use]
     pub fn locks_of(&self, trx: TrxId) -> Vec<LockRow> {

@@ -19,6 +19,15 @@ impl Engine {
         self.counters(table).rows.load(Ordering::Relaxed).max(0) as u64
     }
 
+    /// Rows as the optimizer's statistics have them: those whose insertion has ended, in all
+    /// indexes.
+    #[must_use]
+    pub fn estimated_row_count(&self, table: &Table) -> u64 {
+        let counters = self.counters(table);
+        let rows = counters.rows.load(Ordering::Relaxed);
+        (rows - counters.arriving.load(Ordering::Relaxed)).max(0) as u64
+    }
+
     /// About how many index records lie in a range; exact when there are few.
     ///
     /// # Errors

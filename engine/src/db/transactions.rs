@@ -79,6 +79,7 @@ impl Engine {
 
     /// Ends a statement: locks that last no longer than it are let go.
     pub fn end_statement(&self, trx: &mut Trx) {
+        self.row_arrived(trx);
         let Some(id) = trx.id else { return };
         for table in std::mem::take(&mut trx.auto_increment_locks) {
             let woken = self
@@ -157,6 +158,7 @@ impl Engine {
     pub(crate) fn end_transaction(&self, trx: &mut Trx, undone: bool) -> Receipt {
         self.drop_view(trx);
         let mut seen = trx.seen;
+        self.row_arrived(trx);
         if let Some(id) = trx.id {
             let mut overwrote = VecDeque::new();
             let mut unneeded = Vec::new();

@@ -31,6 +31,8 @@ pub struct TableCounters {
     pub row_id: AtomicU64,
     /// Rows, uncommitted ones included.
     pub rows: AtomicI64,
+    /// Those of them whose insertion has not ended: statistics do not know them yet. Not kept.
+    pub arriving: AtomicI64,
 }
 
 impl Clone for TableCounters {
@@ -40,6 +42,7 @@ impl Clone for TableCounters {
             auto_increment: AtomicU64::new(self.auto_increment.load(Relaxed)),
             row_id: AtomicU64::new(self.row_id.load(Relaxed)),
             rows: AtomicI64::new(self.rows.load(Relaxed)),
+            arriving: AtomicI64::new(self.arriving.load(Relaxed)),
         }
     }
 }

@@ -10,8 +10,8 @@ mod versions;
 
 use serde::{Deserialize, Serialize};
 
-pub use facts::{FACTS, Fact, ProfileError};
-pub use versions::{find, for_release, names};
+pub use facts::{Evidence, FACTS, Fact, ProfileError, Standing};
+pub use versions::{find, for_release, is_recorded, names};
 
 use crate::types::Collation;
 
@@ -113,6 +113,22 @@ pub enum ForeignKeyLayer {
     Sql,
 }
 
+/// When a covering range, which is priced as a page and its rows, is read as a scan of the whole
+/// index instead: where the scan's price is the lower one. The two are within the price of a row of
+/// each other, so that it hangs on how a range of one or two rows is priced.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum IndexScanForRange {
+    /// Never: a range stays a range.
+    Never,
+    /// When it takes in all rows; a clustered range of up to two rows is priced as a page for each.
+    FewClusteredRowsSingly,
+    /// As before; a secondary range of up to two rows is priced as a page for each and one more.
+    FewRowsSingly,
+    /// When it takes in all rows; only secondary ranges are priced so, and only where the statement
+    /// asks for no order.
+    FewSecondaryRowsSingly,
+}
+
 /// Everything in which one release differs from another.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -132,6 +148,9 @@ pub struct Profile {
     pub unique_secondary_hit_next_key: bool,
     /// A transaction that lock-reads a row that it wrote itself gets an explicit lock on it.
     pub own_implicit_becomes_explicit: bool,
+    /// With that, all index entries of a row that a transaction has changed in any column count as
+    /// changed by it, when it asks for them itself.
+    pub own_row_covers_entries: bool,
     /// A next-key request over an own record lock asks for the gap only.
     pub next_key_upgrade_asks_gap: bool,
     /// A holder passes waiters that it blocks itself.
@@ -146,8 +165,10 @@ pub struct Profile {
     pub struct_reuse_with_waiters: bool,
     /// See [`UnlockRule`].
     pub unlock_rule: UnlockRule,
-    /// Shared locks of clustered range scans are given back at READ COMMITTED too.
-    pub unlock_shared: bool,
+    /// READ COMMITTED keeps the locks of rows "that the transaction has changed itself" by comparing
+    /// ids, and takes a read-only transaction, which has none, for the writer of each row whose
+    /// writer's id purge has erased.
+    pub unlock_compares_unset_ids: bool,
     /// See [`DeletedAtReadCommitted`].
     pub deleted_at_read_committed: DeletedAtReadCommitted,
     /// See [`SemiConsistent`].
@@ -180,15 +201,16 @@ pub struct Profile {
     pub planner_row_cost: u32,
     /// What it charges for a page that is in memory, in the same unit.
     pub planner_page_cost: u32,
-    /// A covering range that takes in all rows is read as an index scan.
-    pub whole_range_becomes_index_scan: bool,
-    /// The optimizer's row estimates lag behind recent changes, so that a plan made when rows were
-    /// fewer goes on being chosen.
-    pub planner_statistics_lag: bool,
+    /// See [`IndexScanForRange`].
+    pub index_scan_for_range: IndexScanForRange,
     /// BETWEEN with equal ends counts as an equality, not only as a range.
     pub between_point_is_equality: bool,
     /// Equality on a secondary key and the primary key behind it counts as unique.
     pub extended_key_is_unique: bool,
+    /// UPDATE writes a row that stays as it is when it has not read all columns that it sets.
+    pub update_writes_unread_columns: bool,
+    /// A lock made for somebody who waits already is listed as waiting as long as that wait lasts.
+    pub locks_of_waiters_show_waiting: bool,
     /// `innodb_lock_wait_timeout` in seconds.
     pub lock_wait_timeout: u32,
 }

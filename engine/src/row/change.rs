@@ -180,6 +180,7 @@ impl Engine {
     ) -> Result<Step<Inserted>, Error> {
         self.note_duplicate_check(trx);
         let writer = self.row_writer(trx, &found);
+        self.check_snapshot(trx, table, found.writer, writer)?;
         let want = access::clustered_duplicate(self.profile(), trx.isolation);
         let mode = trx.duplicate_mode();
         let got = self.lock_written(trx, spot, writer, mode, want, WaitPolicy::Wait)?;

@@ -86,10 +86,11 @@ impl Engine {
                 Neighbour::OnAnotherPage | Neighbour::Differs => {}
             }
         }
-        if collides
+        // A key with NULL, which collides with nothing, has its place locked too.
+        if index.unique
             && access::visits_unique_gaps(self.profile(), trx.isolation, trx.duplicate_mode())
         {
-            self.lock_unique_gap(trx, index, &mtr, cursor)?;
+            self.lock_unique_gap(trx, table, index, &mtr, cursor)?;
         }
         self.place_entry(trx, index, mtr, cursor, &entry, &mut progress.change)
     }
@@ -174,20 +175,22 @@ impl Engine {
         self.lock_written(trx, spot, writer, mode, want, WaitPolicy::Wait)
     }
 
-    /// The gap in which an upsert's value has its place in a unique index.
+    /// The gap in which an upsert's value has its place in a unique index. As every request it makes
+    /// its record's writer's lock explicit, be it the upsert itself.
     pub(crate) fn lock_unique_gap(
         &self,
         trx: &mut Trx,
+        table: &Table,
         index: &Index,
         mtr: &Mtr<'_>,
         cursor: Cursor,
     ) -> Result<(), Error> {
-        let successor = Spot::of(&index.tree.record(mtr, index.tree.successor(mtr, cursor)));
+        let successor = index.tree.successor(mtr, cursor);
         let want = Want {
             span: LockSpan::Gap,
             reason: Reason::UniqueGapVisit,
         };
-        self.lock_spot(trx, successor, LockMode::X, want, WaitPolicy::Wait)?;
+        self.lock_entry(trx, table, index, mtr, successor, LockMode::X, want)?;
         Ok(())
     }
 

@@ -64,10 +64,16 @@ impl Engine {
             let Some(row) = row else {
                 return Ok(Writer::Nobody);
             };
-            let found = self.entry_writer(index, &entry.0, deleted, row)?;
-            Ok(found.map_or(Writer::Nobody, |(writer, change)| {
-                self.writer(trx, writer, change)
-            }))
+            let (last, roll) = (row.writer, row.roll);
+            Ok(match self.entry_writer(index, &entry.0, deleted, row)? {
+                Some((writer, change)) => self.writer(trx, writer, change),
+                None if self.profile().own_row_covers_entries => match self.writer(trx, last, roll)
+                {
+                    own @ Writer::Own(_) => own,
+                    Writer::Other(..) | Writer::Nobody => Writer::Nobody,
+                },
+                None => Writer::Nobody,
+            })
         })
     }
 

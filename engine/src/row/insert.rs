@@ -18,7 +18,8 @@ use crate::{
     db::Engine,
     error::{DuplicateKey, Error},
     mtr::Mtr,
-    table::{RowImage, Table},
+    page::Field,
+    table::{Index, RowImage, Table},
     trx::Trx,
     types::Value,
 };
@@ -101,6 +102,9 @@ impl Insert {
             trx.replaces = self.mode == DuplicateMode::Replace;
             engine.refresh_inheritance(trx);
             let result = self.run(engine, trx);
+            if result.is_err() || matches!(self.stage, Stage::Over | Stage::Undo(_)) {
+                engine.row_arrived(trx);
+            }
             match result {
                 Err(error) => self.fail(trx, error),
                 other => other,
@@ -208,7 +212,11 @@ impl Insert {
     ) -> Result<Step<InsertOutcome>, Error> {
         let step = if parents.is_empty() {
             if index == 0 {
-                engine.insert_clustered(trx, &self.table, &image, &mut row)?
+                let step = engine.insert_clustered(trx, &self.table, &image, &mut row)?;
+                if step == Step::Done(Inserted::Yes) {
+                    engine.row_arrives(trx, &self.table);
+                }
+                step
             } else {
                 let target = &self.table.indexes[index];
                 engine.insert_entry(trx, &self.table, target, &image, &mut entry)?
@@ -298,34 +306,35 @@ impl Insert {
         let table = self.table.clone();
         let index = &table.indexes[at];
         let entry = index.entry(&image);
-        if !index.has_null_key(&entry.0) {
-            let key = &entry.0[..index.columns.len()];
-            let mut mtr = Mtr::begin(&engine.pool);
-            let cursor = index
-                .tree
-                .seek(&mut mtr, key, Seek::AtOrAfter, Latching::Read)?;
-            let record = index.tree.record(&mtr, cursor);
-            if record.is_user() && record.compare_prefix(key).0.is_eq() {
-                drop(mtr);
-                match engine.check_duplicates(trx, &table, index, key)? {
-                    Step::Wait => {
-                        self.stage = Stage::Visit { index: at, image };
-                        return Ok(Step::Wait);
-                    }
-                    Step::Done(Inserted::Duplicate(_)) => {
-                        return Ok(self.after_duplicate(engine, trx, at + 1, image));
-                    }
-                    Step::Done(Inserted::Yes) | Step::Progress => {}
+        let key = &entry.0[..index.columns.len()];
+        if !index.has_null_key(&entry.0) && key_is_there(engine, index, key)? {
+            match engine.check_duplicates(trx, &table, index, key)? {
+                Step::Wait => {
+                    self.stage = Stage::Visit { index: at, image };
+                    return Ok(Step::Wait);
                 }
-            } else {
-                drop(mtr);
+                Step::Done(Inserted::Duplicate(_)) => {
+                    return Ok(self.after_duplicate(engine, trx, at + 1, image));
+                }
+                Step::Done(Inserted::Yes) | Step::Progress => {}
             }
-            let mut mtr = Mtr::begin(&engine.pool);
-            let cursor = index
-                .tree
-                .seek(&mut mtr, &entry.0, Seek::AtOrBefore, Latching::Read)?;
-            engine.lock_unique_gap(trx, index, &mtr, cursor)?;
         }
+        let mut mtr = Mtr::begin(&engine.pool);
+        let cursor = index
+            .tree
+            .seek(&mut mtr, &entry.0, Seek::AtOrBefore, Latching::Read)?;
+        engine.lock_unique_gap(trx, &table, index, &mtr, cursor)?;
+        drop(mtr);
         Ok(self.after_duplicate(engine, trx, at + 1, image))
     }
+}
+
+/// Whether an index has a record with this key, deleted or not.
+fn key_is_there(engine: &Engine, index: &Index, key: &[Field]) -> Result<bool, Error> {
+    let mut mtr = Mtr::begin(&engine.pool);
+    let cursor = index
+        .tree
+        .seek(&mut mtr, key, Seek::AtOrAfter, Latching::Read)?;
+    let record = index.tree.record(&mtr, cursor);
+    Ok(record.is_user() && record.compare_prefix(key).0.is_eq())
 }

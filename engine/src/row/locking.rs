@@ -126,6 +126,7 @@ impl Engine {
     ) -> Result<Got, Error> {
         self.refuse_after_failure()?;
         let id = self.ensure_active(trx);
+        trx.read_write |= matches!(mode, TableMode::IX | TableMode::X);
         let request = TableRequest {
             trx: id,
             table: TableId(table),

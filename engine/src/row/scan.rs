@@ -134,6 +134,8 @@ pub struct Scan {
     rereading: bool,
     /// What the row just returned newly locked.
     fresh: Option<FreshLocks>,
+    /// The record that was newly locked before its row had to be waited for.
+    locked_before_wait: Option<Vec<Field>>,
     /// The range's inclusive last key has been returned: nothing can follow.
     end_found: bool,
     /// A row has been returned.
@@ -179,6 +181,7 @@ impl Scan {
             position: Position::Start,
             rereading: false,
             fresh: None,
+            locked_before_wait: None,
             end_found: false,
             returned_any: false,
             knows_end: false,

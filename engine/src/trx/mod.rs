@@ -75,8 +75,12 @@ pub struct Trx {
     pub(crate) replaces: bool,
     /// The current statement has checked for duplicates.
     pub(crate) checked_duplicates: bool,
+    /// It has asked for a lock with which it may write: InnoDB draws its id then.
+    pub(crate) read_write: bool,
     /// It queued for a lock and has not heard of its wake-up yet.
     pub(crate) waiting: bool,
+    /// The table into which it is inserting a row that is not in all indexes yet.
+    pub(crate) arriving: Option<u64>,
     pub(crate) effects: Effects,
     /// `foreign_key_checks`.
     pub(crate) foreign_key_checks: bool,
@@ -108,7 +112,9 @@ impl Trx {
             lock_wait_timeout,
             replaces: false,
             checked_duplicates: false,
+            read_write: false,
             waiting: false,
+            arriving: None,
             effects: Effects::default(),
             foreign_key_checks: true,
             auto_increment_locks: Vec::new(),

@@ -45,14 +45,27 @@ impl PlanBook {
         }
     }
 
+    /// Takes up what another book knows and this one does not.
+    pub fn lend(&mut self, other: &PlanBook) {
+        for (key, rows) in &other.lent {
+            let known = self.lent.entry(key.clone());
+            known.or_insert_with(|| rows.clone());
+        }
+    }
+
     /// The hints for a statement of a recording: from its own plan, else from a borrowed one. None
     /// for tables where the server had the answer at planning time and says no access.
     #[must_use]
     pub fn hints(&self, recording: &Recording, sql: &str) -> Vec<PlanHint> {
+        let rows = self.rows(recording, sql).unwrap_or_default();
+        rows.iter().filter_map(hint).collect()
+    }
+
+    /// The server's EXPLAIN of a statement of a recording, if it is known.
+    pub(super) fn rows<'a>(&'a self, recording: &'a Recording, sql: &str) -> Option<&'a [PlanRow]> {
         let own = recording.plans.get(sql).filter(|rows| usable(rows));
         let lent = || self.lent.get(&(recording.name.clone(), sql.to_owned()));
-        let rows = own.or_else(lent).map(Vec::as_slice);
-        rows.unwrap_or_default().iter().filter_map(hint).collect()
+        own.or_else(lent).map(Vec::as_slice)
     }
 }
 

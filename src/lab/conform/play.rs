@@ -4,6 +4,8 @@
 //!     index, order, pushdown and collect-then-update.
 //! P2. Where several sessions wake at once and the step disagrees, other wake orders are tried;
 //!     a step that agrees only so is counted apart, and the case goes on from there.
+//! P4. A recorded plan is of the start. Where our own planner chooses the same there, it goes on
+//!     choosing as rows come and go; where not, the recorded one is taken throughout.
 //! P3. A panic of the engine ends the case: the step disagrees, with the panic's message.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -19,15 +21,16 @@ use super::super::text;
 use super::super::world::{Ended, GiveError, WakeOrder, World};
 use super::facts::{LockFact, ResultFacts, StepFacts};
 use super::hints::PlanBook;
+use super::planner;
 use super::score::{self, Verdict};
 use super::trace::{PurgeMode, RecordedStep, Recording, Status, Weight};
-use crate::sql::{SqlError, StatementResult};
+use crate::sql::{PlanHint, SqlError, StatementResult};
 
 /// Most wake orders tried for one step.
 const ORDERS_MAX: usize = 120;
 
 /// The session that runs the set-up, by a name that no recorded session has.
-const SETUP_SESSION: &str = "(setup)";
+pub(super) const SETUP_SESSION: &str = "(setup)";
 
 /// One case, played and compared.
 #[derive(Clone, Debug)]
@@ -52,6 +55,23 @@ impl CaseScore {
         let outcomes = self.steps.iter().filter(|s| s.verdict.outcome.is_none());
         let locks = self.steps.iter().filter(|s| s.verdict.locks.is_none());
         (outcomes.count(), locks.count())
+    }
+}
+
+/// Where plans come from while a case is played (P4).
+struct Plans<'a> {
+    book: &'a PlanBook,
+    /// Statements that our own planner plans.
+    own: BTreeSet<String>,
+}
+
+impl Plans<'_> {
+    fn step_hints(&self, recording: &Recording, step: &RecordedStep) -> Vec<PlanHint> {
+        if step.plan.is_empty() && self.own.contains(&step.sql) {
+            Vec::new()
+        } else {
+            self.book.step_hints(recording, step)
+        }
     }
 }
 
@@ -83,7 +103,7 @@ pub fn play_recording(recording: &Recording, profile: &Profile, plans: &PlanBook
 }
 
 /// Runs something that must not, but may, panic.
-fn guarded<T>(action: impl FnOnce() -> T) -> Result<T, String> {
+pub(super) fn guarded<T>(action: impl FnOnce() -> T) -> Result<T, String> {
     catch_unwind(AssertUnwindSafe(action)).map_err(|payload| {
         let message = payload
             .downcast_ref::<String>()
@@ -116,7 +136,7 @@ impl StepScore {
 }
 
 /// A world with the recording's tables in it, purged, and its purge mode set.
-fn set_up(recording: &Recording, profile: &Profile) -> Result<World, String> {
+pub(super) fn set_up(recording: &Recording, profile: &Profile) -> Result<World, String> {
     let level = recording.isolation.as_str();
     let mut world = World::new(profile.clone(), Some(level), PurgeSetting::Drain);
     for sql in &recording.setup {
@@ -145,13 +165,15 @@ fn play_steps(
     plans: &PlanBook,
 ) -> CaseScore {
     let mut scores: Vec<StepScore> = Vec::with_capacity(steps.len());
+    let own = planner::chosen_alike(world.fork(), recording, plans);
+    let plans = Plans { book: plans, own };
     let mut on_track = true;
     for step in steps {
         if !on_track {
             scores.push(StepScore::of(score::derailed(step)));
             continue;
         }
-        let score = match guarded(|| play_compared(&mut world, recording, step, plans)) {
+        let score = match guarded(|| play_compared(&mut world, recording, step, &plans)) {
             Ok(Ok(score)) => score,
             Ok(Err(what)) | Err(what) => {
                 let mut verdict = score::derailed(step);
@@ -170,7 +192,7 @@ fn play_compared(
     world: &mut World,
     recording: &Recording,
     step: &RecordedStep,
-    plans: &PlanBook,
+    plans: &Plans<'_>,
 ) -> Result<StepScore, String> {
     let before = world.fork();
     let played = play_step(world, recording, step, plans, WakeOrder::default())?;
@@ -223,7 +245,7 @@ fn play_step(
     world: &mut World,
     recording: &Recording,
     step: &RecordedStep,
-    plans: &PlanBook,
+    plans: &Plans<'_>,
     mut order: WakeOrder,
 ) -> Result<Played, String> {
     let mut facts = StepFacts {
@@ -300,7 +322,7 @@ fn fact_row(row: &[Value]) -> Vec<Option<String>> {
 
 /// All locks of sessions, each with the statement, step and reason that took it.
 fn locks(world: &World) -> BTreeMap<LockFact, String> {
-    let rows = world.server().engine.locks();
+    let rows = world.server().engine.listed_locks();
     rows.iter()
         .filter_map(|row| {
             let session = world.owner(row.trx)?.to_owned();

@@ -30,6 +30,8 @@ pub(crate) struct UpdateStatement {
     /// All of them are found.
     complete: bool,
     change: Option<Update>,
+    /// The row under change stays as it is: it is written, and not counted.
+    unchanged: bool,
     found: u64,
     changed: u64,
     warnings: Vec<String>,
@@ -75,6 +77,7 @@ impl UpdateStatement {
             collected: CollectedRows::default(),
             complete: false,
             change: None,
+            unchanged: false,
             found: 0,
             changed: 0,
             warnings: Vec::new(),
@@ -169,7 +172,23 @@ impl UpdateStatement {
         }
     }
 
-    /// Computes the new row; one that stays as it is is not touched.
+    /// Whether a row is written without being compared: it sets a column that it has not read.
+    fn writes_blindly(&self, context: &Context<'_>) -> bool {
+        let BoundUpdate { query, set, .. } = &*self.bound;
+        let values = set.iter().filter_map(|(_, value)| value.as_ref());
+        let order = query.order.iter().map(|(expression, _)| expression);
+        let reads: Vec<_> = query
+            .conditions
+            .iter()
+            .chain(values)
+            .chain(order)
+            .flat_map(Expression::columns)
+            .collect();
+        context.engine.profile().update_writes_unread_columns
+            && set.iter().any(|(place, _)| !reads.contains(place))
+    }
+
+    /// Computes the new row; one that stays as it is is not touched, where that is known.
     fn begin_change(
         &mut self,
         table: &Arc<Table>,
@@ -186,7 +205,8 @@ impl UpdateStatement {
             .map(|(place, value)| (place.column, value.as_ref()));
         let new = row::assign(table, 0, set, &environment, self.found)?;
         let [old] = rows;
-        if new != old {
+        self.unchanged = new == old;
+        if !self.unchanged || self.writes_blindly(context) {
             let table = Arc::clone(table);
             let mode = DuplicateMode::Error;
             self.change = Some(Update::new(table, reference, old, new, mode));
@@ -213,7 +233,7 @@ impl UpdateStatement {
         };
         self.change = None;
         match outcome {
-            UpdateOutcome::Updated => self.changed += 1,
+            UpdateOutcome::Updated => self.changed += u64::from(!self.unchanged),
             UpdateOutcome::Duplicate(duplicate) => {
                 let error = Error::Duplicate(duplicate);
                 if !self.bound.ignore {

@@ -101,7 +101,7 @@ pub(crate) fn shape(schema: &str, name: &str) -> Option<Arc<TableShape>> {
 /// The rows of such a table, as things stand.
 pub(crate) fn rows(engine: &Engine, _schema: &str, name: &str) -> Vec<Vec<Value>> {
     match name {
-        "data_locks" => engine.locks().iter().map(lock).collect(),
+        "data_locks" => engine.listed_locks().iter().map(lock).collect(),
         "data_lock_waits" => engine
             .lock_waits()
             .iter()

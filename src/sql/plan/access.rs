@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use gaplock_engine::profile::IndexScanForRange;
 use gaplock_engine::types::Value;
 
 use super::candidates::Candidates;
@@ -39,6 +40,9 @@ struct Known {
 /// The order of preference between ways of one price.
 const RANGE_OVERHEAD: f64 = 0.01;
 
+/// Ranges of so many rows at most may be priced row by row.
+const FEW_ROWS: u64 = 2;
+
 /// What scanning the whole table costs beyond its pages and rows.
 const SCAN_OVERHEAD: f64 = 2.1;
 
@@ -60,7 +64,11 @@ impl Planner<'_> {
         self.request.profile.index_condition_pushdown
     }
 
+    /// Whether an index has all columns that are read. What is changed is needed whole.
     pub(super) fn covers(&self, table: usize, index: usize) -> bool {
+        if self.request.purpose != Purpose::Read {
+            return false;
+        }
         let index = &self.shape(table).indexes[index];
         self.request.tables[table]
             .needed
@@ -323,10 +331,7 @@ impl Planner<'_> {
     pub(super) fn range(&self, table: usize, index: usize) -> Option<Priced> {
         let IndexRanges { ranges, parts } = self.ranges(table, index)?;
         let rows = self.rows_in(table, index, &ranges);
-        let whole = self.request.profile.whole_range_becomes_index_scan
-            && self.request.purpose == Purpose::Read
-            && self.covers(table, index)
-            && rows >= self.row_count(table);
+        let whole = self.index_scan_is_cheaper(table, index, ranges.len() as u64, rows);
         let cost = self.read_cost(table, index, ranges.len() as u64, rows) + RANGE_OVERHEAD;
         let (path, parts) = if whole {
             (AccessPath::Index, 0)
@@ -337,6 +342,30 @@ impl Planner<'_> {
             table: self.table_plan(table, index, path, rows, parts),
             cost,
         })
+    }
+
+    /// Whether a covering range costs more than a scan of its whole index.
+    fn index_scan_is_cheaper(&self, table: usize, index: usize, ranges: u64, rows: u64) -> bool {
+        if !self.covers(table, index) {
+            return false;
+        }
+        let clustered = self.shape(table).indexes[index].clustered;
+        let ordered = !self.request.order.is_empty();
+        let few = rows <= FEW_ROWS;
+        let singly = match self.request.profile.index_scan_for_range {
+            IndexScanForRange::Never => return false,
+            IndexScanForRange::FewClusteredRowsSingly => few && clustered,
+            IndexScanForRange::FewRowsSingly => few,
+            IndexScanForRange::FewSecondaryRowsSingly => few && !clustered && !ordered,
+        };
+        let pages = match (singly, clustered) {
+            (false, _) => 1,
+            (true, true) => rows,
+            (true, false) => ranges + rows,
+        };
+        let range = pages as f64 * self.page_cost() + rows as f64 * self.row_cost();
+        let scan = self.page_cost() + self.row_count(table) as f64 * self.row_cost();
+        scan < range + RANGE_OVERHEAD
     }
 
     /// The price of reading the rows of one key: a page each, unless the index covers.
@@ -371,7 +400,7 @@ impl Planner<'_> {
         let covering = self.candidates[table]
             .indexes
             .iter()
-            .filter(|index| self.request.purpose == Purpose::Read && self.covers(table, **index))
+            .filter(|index| self.covers(table, **index))
             .min_by_key(|index| {
                 let index = &shape.indexes[**index];
                 (index.clustered, self.key_length(shape, &index.columns))

@@ -6,6 +6,8 @@
 
 use std::collections::BTreeSet;
 
+use gaplock_engine::profile::IndexScanForRange;
+
 use super::access::{Planner, Priced};
 use super::{AccessPath, Plan, Purpose, Request};
 
@@ -110,12 +112,11 @@ pub(super) fn forced(
     let reference = || planner.reference(table, index, before).filter(|_| reads);
     let range = || planner.range(table, index);
     let found = match hint.access {
-        // Where a range over all rows becomes a scan of the index, the recording saw which of the two
-        // it was with other rows in the table: the bounds decide anew, unless estimates lag.
+        // Where a range may become a scan of the index, the recording saw which of the two it was with
+        // other rows in the table: the bounds decide anew.
         Some(HintedAccess::Index)
             if !hint.fresh
-                && planner.request.profile.whole_range_becomes_index_scan
-                && !planner.request.profile.planner_statistics_lag =>
+                && planner.request.profile.index_scan_for_range != IndexScanForRange::Never =>
         {
             range()
         }

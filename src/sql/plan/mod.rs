@@ -15,8 +15,6 @@
 //! down. An UPDATE that changes the key it reads by collects its rows first.
 
 mod access;
-#[cfg(test)]
-mod agreement;
 mod candidates;
 mod conditions;
 mod explain;

@@ -16,7 +16,7 @@ use crate::sql::parse::parse;
 
 /// Tables with their rows, without an engine.
 #[derive(Default)]
-pub(super) struct Tables {
+struct Tables {
     tables: Vec<(Arc<TableShape>, Vec<Vec<Value>>)>,
 }
 
@@ -85,7 +85,7 @@ fn literal(expr: &Option<Expr>) -> Value {
 
 impl Tables {
     /// Runs CREATE TABLE and INSERT of literals.
-    pub(super) fn run(&mut self, sql: &str) {
+    fn run(&mut self, sql: &str) {
         match parse(sql).expect(sql) {
             Statement::Definition(definition) => {
                 let Definition::CreateTable(table) = *definition else {
@@ -189,7 +189,7 @@ impl Tables {
     }
 
     /// EXPLAIN as rows of text, without the row count.
-    pub(super) fn explained(&self, sql: &str, profile_name: &str) -> Vec<String> {
+    fn explained(&self, sql: &str, profile_name: &str) -> Vec<String> {
         let (query, purpose) = match parse(sql).expect(sql) {
             Statement::Select(select) => {
                 (bind::select(&select, self).expect(sql).query, Purpose::Read)

@@ -170,7 +170,7 @@ impl Engine {
 
     /// Where the profile has it: a row that was changed and committed after the transaction's
     /// snapshot cannot be locked.
-    pub(super) fn check_snapshot(
+    pub(in crate::row) fn check_snapshot(
         &self,
         trx: &Trx,
         table: &Table,

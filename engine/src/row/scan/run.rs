@@ -118,6 +118,10 @@ impl Scan {
             LockStrength::Shared => TableMode::IS,
             LockStrength::Exclusive => TableMode::IX,
         };
+        // A locking read opens a snapshot too where rows changed after it cannot be locked.
+        if engine.profile().snapshot_isolation && trx.isolation == Isolation::Serializable {
+            engine.ensure_view(trx)?;
+        }
         let table = self.spec.table.id;
         let got = engine.lock_intention(trx, table, mode)?;
         self.table_locked = got != Got::Wait;
@@ -256,8 +260,9 @@ impl Scan {
         let deleted = committed
             .as_ref()
             .map_or(here.deleted, |version| version.deleted);
+        let waited = self.locked_before_wait.take();
         self.fresh = Some(FreshLocks {
-            scanned: newly,
+            scanned: newly || waited.is_some_and(|fields| fields == here.fields),
             fetched: false,
             row_writer: row.as_ref().map(|row| row.writer),
             reference: table.reference_in_entry(index, &here.fields),
@@ -319,6 +324,8 @@ impl Scan {
                 }
                 Fetched::PassKeeping => return Ok(Look::Pass),
                 Fetched::Wait => {
+                    let scanned = self.fresh.as_ref().is_some_and(|fresh| fresh.scanned);
+                    self.locked_before_wait = scanned.then(|| here.fields.clone());
                     self.position = Position::At(Self::key_of(index, &here.fields));
                     return Ok(Look::Wait);
                 }

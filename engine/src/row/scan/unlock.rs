@@ -38,7 +38,12 @@ impl Scan {
         let (Some(fresh), Some(mode), Some(id)) = (self.fresh.take(), self.mode(), trx.id) else {
             return Ok(());
         };
-        if trx.isolation.locks_gaps() || (mode == LockMode::S && !engine.profile().unlock_shared) {
+        if trx.isolation.locks_gaps() {
+            return Ok(());
+        }
+        let unset = engine.profile().unlock_compares_unset_ids && !trx.read_write;
+        let erased = |writer| engine.trxs.is_purgeable(writer);
+        if unset && fresh.row_writer.is_some_and(erased) {
             return Ok(());
         }
         // A row that this transaction has changed stays locked.
@@ -69,11 +74,9 @@ fn allowed(rule: UnlockRule, clustered: bool, fresh: &FreshLocks) -> (bool, bool
     match rule {
         _ if clustered => (fresh.scanned, false),
         UnlockRule::ClusteredScans => (false, false),
-        // The pair goes together or not at all.
-        UnlockRule::RowFetched => {
-            let both = fresh.scanned && fresh.fetched;
-            (both, both)
-        }
+        // The pair goes together or not at all: with a row that was locked anew, its index record
+        // goes too, be it newly locked or not.
+        UnlockRule::RowFetched => (fresh.fetched, fresh.fetched),
         UnlockRule::Everything => (fresh.scanned, fresh.fetched),
     }
 }
