@@ -185,6 +185,8 @@ fn conform_prints_one_object_for_each_server() {
             "outcome_agree",
             "locks_compared",
             "locks_agree",
+            "weights_compared",
+            "weights_agree",
             "first_disagreements"
         ]
     );
