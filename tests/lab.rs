@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use gaplock::lab::explore::{self, Exploration, Program};
+use gaplock::lab::explore::{self, Bounds, Exploration, Program};
 use gaplock::lab::runner::{self, Play, RunOptions};
 use gaplock::lab::scenario::{self, PurgeSetting, Scenario};
 use gaplock::lab::world::{WakeOrder, World};
@@ -194,22 +194,26 @@ fn outcomes(found: &Exploration) -> Vec<&str> {
 #[test]
 fn explorations_agree_with_one_another() {
     let (world, program) = program();
-    let all = explore::explore(&world, &program, 1_000_000, &mut |_| {});
+    let all = explore::explore(&world, &program, Bounds::default(), &mut |_, _| {}).unwrap();
     assert!(all.exhaustive);
-    assert!(all.deadlocks > 0 && all.deadlocks < all.schedules);
+    assert!(all.deadlocks.0 > 0.0 && all.deadlocks < all.schedules);
     for outcome in &all.outcomes {
         let again = explore::replay(&world, &program, &outcome.first).unwrap();
-        assert_eq!(again, outcome.outcome, "{}", outcome.first);
+        assert_eq!(again, outcome.end, "{}", outcome.first);
     }
     let random = explore::random(&world, &program, 200, 7);
-    assert_eq!(random.schedules, 200);
+    assert_eq!(random.schedules.0, 200.0);
     let known = outcomes(&all);
     assert!(
         outcomes(&random)
             .iter()
             .all(|outcome| known.contains(outcome))
     );
-    let bounded = explore::explore(&world, &program, all.schedules - 1, &mut |_| {});
+    let few = Bounds {
+        schedules_max: 3,
+        ..Bounds::default()
+    };
+    let bounded = explore::explore(&world, &program, few, &mut |_, _| {}).unwrap();
     assert!(!bounded.exhaustive);
     assert!(
         outcomes(&bounded)

@@ -21,6 +21,7 @@
 //! | [`profile`], [`access`] | the facts of a release; which lock is taken, and why |
 //! | [`row`] | scans, insertions, changes, rollback and purge as restartable steps |
 //! | [`db`] | [`db::Engine`]: one database, and pictures of its locks |
+//! | [`digest`] | a fingerprint of a database's state, for searches |
 //! | [`blocking`] | a loop over steps for threads, which sleeps where they wait |
 //!
 //! # Steps
@@ -122,6 +123,7 @@ pub mod blocking;
 pub mod btree;
 pub mod buffer;
 pub mod db;
+pub mod digest;
 pub mod error;
 pub mod mtr;
 pub mod page;

@@ -87,6 +87,7 @@ mod check;
 mod config;
 mod conflict;
 mod deadlock;
+mod digest;
 mod grant;
 mod graph;
 mod heap_set;
@@ -108,6 +109,7 @@ mod view;
 mod waits;
 
 pub use config::{DetectorKind, GrantKind, Inheritance, LockConfig, StructReuse, VictimKind};
+pub use digest::DigestNames;
 pub use ids::{HeapNo, PageAddress, RecordAddress, TableId, TrxId};
 pub use mode::{LockMode, LockSpan, TableMode};
 pub use request::{

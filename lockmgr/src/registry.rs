@@ -8,6 +8,7 @@
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
+use crate::digest::inheritance_code;
 use crate::{Inheritance, PageAddress, TableId, TrxId};
 
 /// Where a lock structure is queued.
@@ -172,6 +173,23 @@ impl Registry {
     pub(crate) fn held(&self, trx: TrxId) -> Vec<Held> {
         self.with(trx, |entry| entry.held.clone())
             .unwrap_or_default()
+    }
+
+    /// Writes what is known of a transaction, its list of structures apart (G1, G3 of `digest`).
+    pub(crate) fn digest(&self, trx: TrxId, out: &mut dyn std::hash::Hasher) {
+        self.with(trx, |entry| {
+            let Entry {
+                undo_records,
+                inheritance,
+                releasing,
+                next_sequence: _,
+                held,
+            } = entry;
+            out.write_u64(*undo_records);
+            out.write_u8(inheritance_code(*inheritance));
+            out.write_u8(u8::from(*releasing));
+            out.write_usize(held.len());
+        });
     }
 
     /// Undo records plus lock structures.

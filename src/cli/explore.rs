@@ -1,15 +1,19 @@
-//! `gaplock explore`.
+//! `gaplock explore`, and what it shares with its relatives.
 
+use std::fs::File;
+use std::io::{BufReader, BufWriter};
+use std::path::Path;
 use std::time::Duration;
 
-use gaplock::lab::explore::Exploration;
-use gaplock::lab::runner;
+use gaplock::engine::profile::Profile;
+use gaplock::lab::explore::{self, Bounds, Exploration, Granularity, Rules};
+use gaplock::lab::prepare::{Change, Prepared, prepare};
 use gaplock::lab::scenario::{Act, Command, Input, Scenario};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
 use super::Status;
-use super::args::ExploreArguments;
+use super::args::{CertifyArguments, ExploreArguments, GranularityName, RuleArguments};
 use super::diagnostics::Failure;
 use super::files;
 use super::output::{Output, Tone};
@@ -29,19 +33,18 @@ pub(super) fn explore(
 ) -> Result<Status, Failure> {
     let scenario = files::read_scenario(&arguments.file)?;
     let profiles = files::profiles(&scenario, &arguments.profile)?;
+    let acts = acts(&scenario, arguments.variant.as_deref())?;
+    if arguments.certificate.is_some() && profiles.len() * acts.len() != 1 {
+        let what = "a certificate is about one variant under one profile";
+        let advice = "name them with --variant and --profile";
+        return Err(Failure::plain(what.to_owned(), Some(advice.to_owned())));
+    }
     let mut status = Status::AsExpected;
-    for act in acts(&scenario, arguments.variant.as_deref())? {
+    for act in acts {
         for profile in &profiles {
-            let bar = progress_bar();
-            let found = runner::explore_act(
-                &scenario,
-                act,
-                profile,
-                arguments.max_schedules,
-                &mut |schedules| bar.set_position(schedules),
-            );
-            bar.finish_and_clear();
-            let found = found.map_err(|error| Failure::scenario(&error, &scenario.text))?;
+            let change = Change::default();
+            let prepared = prepared(&scenario, act, profile, &change, &arguments.rules)?;
+            let found = search(arguments, &prepared)?;
             status = status.max(status_of(&found));
             let variant = act.name.as_deref();
             if arguments.json {
@@ -57,8 +60,131 @@ pub(super) fn explore(
     Ok(status)
 }
 
+/// The search that was asked for.
+fn search(arguments: &ExploreArguments, prepared: &Prepared) -> Result<Exploration, Failure> {
+    let Prepared { world, program } = prepared;
+    let most = arguments.rules.max_schedules;
+    if let Some(count) = arguments.random {
+        return Ok(match arguments.pct {
+            Some(depth) => explore::pct(world, program, depth, count, arguments.seed),
+            None => explore::random(world, program, count, arguments.seed),
+        });
+    }
+    if let Some(depth) = arguments.pct {
+        let count = most.min(PCT_SCHEDULES);
+        return Ok(explore::pct(world, program, depth, count, arguments.seed));
+    }
+    if arguments.plain {
+        return Ok(explore::explore_plain(world, program, most));
+    }
+    let bounds = Bounds {
+        schedules_max: most,
+        preemptions: arguments.preemptions,
+        ..Bounds::default()
+    };
+    let Some(path) = &arguments.certificate else {
+        return bounded(prepared, bounds);
+    };
+    let mut file = BufWriter::new(File::create(path).map_err(|error| unusable(path, &error))?);
+    let bar = progress_bar();
+    let found = explore::explore_certified(
+        world,
+        program,
+        bounds,
+        &mut |_, steps| bar.set_position(steps),
+        Some(&mut file),
+    );
+    bar.finish_and_clear();
+    found.map_err(|error| Failure::plain(error.to_string(), None))
+}
+
+/// How many schedules are played for bugs of a depth, unless it is said.
+const PCT_SCHEDULES: u64 = 10_000;
+
+fn unusable(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::plain(format!("{}: {error}", path.display()), None)
+}
+
+/// Explores with a progress bar.
+pub(super) fn bounded(prepared: &Prepared, bounds: Bounds) -> Result<Exploration, Failure> {
+    let bar = progress_bar();
+    let found = explore::explore(
+        &prepared.world,
+        &prepared.program,
+        bounds,
+        &mut |_, steps| bar.set_position(steps),
+    );
+    bar.finish_and_clear();
+    found.map_err(|error| Failure::plain(error.to_string(), None))
+}
+
+/// An act's world and program under a profile, with a change.
+pub(super) fn prepared(
+    scenario: &Scenario,
+    act: &Act,
+    profile: &Profile,
+    change: &Change,
+    arguments: &RuleArguments,
+) -> Result<Prepared, Failure> {
+    prepare(scenario, act, profile, change, rules(arguments))
+        .map_err(|error| Failure::scenario(&error, &scenario.text))
+}
+
+/// The rules that were asked for.
+pub(super) fn rules(arguments: &RuleArguments) -> Rules {
+    Rules {
+        granularity: match arguments.granularity {
+            GranularityName::Lock => Granularity::Lock,
+            GranularityName::Statement => Granularity::Statement,
+        },
+        retries: arguments.retry_victims.unwrap_or(0),
+        purge: arguments.purge,
+    }
+}
+
+/// `gaplock certify`.
+pub(super) fn certify(
+    arguments: &CertifyArguments,
+    output: &mut Output,
+) -> Result<Status, Failure> {
+    let scenario = files::read_scenario(&arguments.file)?;
+    let profiles = files::profiles(&scenario, &arguments.profile)?;
+    let acts = acts(&scenario, arguments.variant.as_deref())?;
+    let ([act], [profile]) = (&acts[..], &profiles[..]) else {
+        let what = "a certificate is about one variant under one profile";
+        let advice = "name them with --variant and --profile";
+        return Err(Failure::plain(what.to_owned(), Some(advice.to_owned())));
+    };
+    let change = Change::default();
+    let prepared = prepared(&scenario, act, profile, &change, &arguments.rules)?;
+    let path = &arguments.certificate;
+    let file = File::open(path).map_err(|error| unusable(path, &error))?;
+    let mut file = BufReader::new(file);
+    match explore::certify(&prepared.world, &prepared.program, &mut file) {
+        Ok(done) => {
+            output.toned(Tone::Good, "certificate confirmed");
+            output.line(&format!(
+                "{} states, {} steps taken, {} of them known to the search without taking them",
+                done.states, done.steps, done.commuting
+            ));
+            output.line(&format!(
+                "{} steps close a circle, {} states are stuck",
+                done.deadlocks, done.stuck
+            ));
+            Ok(Status::AsExpected)
+        }
+        Err(error) => {
+            output.toned(Tone::Bad, &format!("certificate refused: {error}"));
+            Ok(Status::NotAsExpected)
+        }
+    }
+}
+
 /// The acts to explore: those that say so, or all if none does; or the one that is named.
-fn acts<'a>(scenario: &'a Scenario, variant: Option<&str>) -> Result<Vec<&'a Act>, Failure> {
+pub(super) fn acts<'a>(
+    scenario: &'a Scenario,
+    variant: Option<&str>,
+) -> Result<Vec<&'a Act>, Failure> {
     if let Some(name) = variant {
         return named_act(scenario, name).map(|act| vec![act]);
     }
@@ -96,7 +222,7 @@ pub(super) fn named_act<'a>(scenario: &'a Scenario, name: &str) -> Result<&'a Ac
 }
 
 fn status_of(found: &Exploration) -> Status {
-    if found.deadlocks > 0 || found.stuck > 0 {
+    if found.deadlocks.0 > 0.0 || found.stuck.0 > 0.0 {
         Status::NotAsExpected
     } else if found.exhaustive {
         Status::AsExpected
@@ -108,7 +234,7 @@ fn status_of(found: &Exploration) -> Status {
 /// Shown on a terminal only.
 fn progress_bar() -> ProgressBar {
     let bar = ProgressBar::new_spinner();
-    let style = ProgressStyle::with_template("{spinner} {human_pos} schedules, {per_sec}");
+    let style = ProgressStyle::with_template("{spinner} {human_pos} steps, {per_sec}");
     if let Ok(style) = style {
         bar.set_style(style);
     }
@@ -116,14 +242,15 @@ fn progress_bar() -> ProgressBar {
     bar
 }
 
-fn print(scenario: &Scenario, variant: Option<&str>, found: &Exploration, output: &mut Output) {
+/// A heading: the file, the variant, and what follows it.
+pub(super) fn title(scenario: &Scenario, variant: Option<&str>, rest: &str) -> String {
     let variant = variant.map(|name| format!(" ({name})")).unwrap_or_default();
-    let title = format!(
-        "== {}{variant} under {}",
-        scenario.path.display(),
-        found.profile
-    );
-    output.toned(Tone::Heading, &title);
+    format!("== {}{variant} {rest}", scenario.path.display())
+}
+
+fn print(scenario: &Scenario, variant: Option<&str>, found: &Exploration, output: &mut Output) {
+    let under = format!("under {}", found.profile);
+    output.toned(Tone::Heading, &title(scenario, variant, &under));
     let mut lines = found.lines().into_iter();
     let tone = match status_of(found) {
         Status::AsExpected => Tone::Good,

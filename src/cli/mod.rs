@@ -1,11 +1,14 @@
 //! Commands: read arguments, call the lab, print.
 
+mod advise;
 mod args;
 mod check;
 mod conform;
 mod diagnostics;
+mod diff;
 mod explore;
 mod files;
+mod fuzz;
 mod live;
 mod log;
 mod output;
@@ -59,6 +62,10 @@ pub(crate) fn main() -> ExitCode {
     let result = match &arguments.command {
         Command::Run(options) => run::run(options, &mut output),
         Command::Explore(options) => explore::explore(options, &mut output),
+        Command::Advise(options) => advise::run(options, &mut output),
+        Command::Certify(options) => explore::certify(options, &mut output),
+        Command::Diff(options) => diff::diff(options, &mut output),
+        Command::Fuzz(options) => fuzz::run(options, &mut output),
         Command::Profiles(options) => profiles::profiles(options, &mut output),
         Command::Conform(options) => conform::conform(options, &mut output),
         Command::Record(options) => live::record(options, &mut output),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use gaplock_engine::profile::Profile;
 
-use super::explore::{self, Exploration, Program};
+use super::explore::{self, Bounds, Program};
 use super::machine::{self, Machine};
 use super::report::timeline::Entry;
 use super::report::{deadlock, picture};
@@ -167,26 +167,8 @@ fn files_error(scenario: &Scenario, error: &SqlError) -> ScenarioError {
     error_at(scenario, place, Problem::Files(error.to_string()))
 }
 
-/// Explores an act without playing its conversation.
-///
-/// # Errors
-/// As [`play`], about its set-up.
-pub fn explore_act(
-    scenario: &Scenario,
-    act: &Act,
-    profile: &Profile,
-    schedules_max: u64,
-    progress: explore::Progress<'_>,
-) -> Result<Exploration, ScenarioError> {
-    let mut world = open(scenario, profile);
-    set_up(scenario, act, &mut world)?;
-    let sessions = explored_sessions(act);
-    let program = program(act, &sessions);
-    Ok(explore::explore(&world, &program, schedules_max, progress))
-}
-
 /// The sessions that the act's first `explore` names; all of them if it names none.
-fn explored_sessions(act: &Act) -> Vec<String> {
+pub(super) fn explored_sessions(act: &Act) -> Vec<String> {
     let inputs = act.blocks.iter().flat_map(|block| &block.inputs);
     let named = inputs.filter_map(|input| match input {
         Input::Command(Command::Explore { sessions, .. }, _) => Some(sessions.clone()),
@@ -195,13 +177,13 @@ fn explored_sessions(act: &Act) -> Vec<String> {
     named.into_iter().next().unwrap_or_default()
 }
 
-fn open(scenario: &Scenario, profile: &Profile) -> World {
+pub(super) fn open(scenario: &Scenario, profile: &Profile) -> World {
     let isolation = scenario.isolation.as_deref();
     World::new(profile.clone(), isolation, scenario.purge)
 }
 
 /// The statements of these sessions, or of all when none is named.
-fn program(act: &Act, names: &[String]) -> Program {
+pub(super) fn program(act: &Act, names: &[String]) -> Program {
     let all = act.sessions();
     let names = if names.is_empty() { &all } else { names };
     let sessions = names.iter().map(|name| {
@@ -214,7 +196,11 @@ fn program(act: &Act, names: &[String]) -> Program {
     Program::new(sessions.collect())
 }
 
-fn set_up(scenario: &Scenario, act: &Act, world: &mut World) -> Result<(), ScenarioError> {
+pub(super) fn set_up(
+    scenario: &Scenario,
+    act: &Act,
+    world: &mut World,
+) -> Result<(), ScenarioError> {
     for item in &act.setup {
         let (session, statement) = match item {
             SetupItem::Sql(statement) => (SETUP_SESSION, statement),
@@ -233,7 +219,7 @@ fn set_up(scenario: &Scenario, act: &Act, world: &mut World) -> Result<(), Scena
     Ok(())
 }
 
-fn error_at(scenario: &Scenario, place: Place, problem: Problem) -> ScenarioError {
+pub(super) fn error_at(scenario: &Scenario, place: Place, problem: Problem) -> ScenarioError {
     let line_text = scenario.text.lines().nth(place.line.saturating_sub(1));
     ScenarioError {
         path: scenario.path.clone(),
@@ -418,19 +404,22 @@ impl Runner<'_> {
                 preemptions,
             } => {
                 let program = program(self.act, sessions);
-                let most = self.options.schedules_max;
-                let found = match preemptions {
-                    None => explore::explore(&self.root, &program, most, &mut |_| {}),
-                    Some(preemptions) => {
-                        explore::explore_preempting(&self.root, &program, *preemptions, most)
-                    }
+                let bounds = Bounds {
+                    schedules_max: self.options.schedules_max,
+                    preemptions: *preemptions,
+                    ..Bounds::default()
                 };
-                found.lines()
+                let found = explore::explore(&self.root, &program, bounds, &mut |_, _| {});
+                found
+                    .map_err(|what| error(Problem::BadSchedule(what.to_string())))?
+                    .lines()
             }
             Command::Replay(schedule) => {
                 let program = program(self.act, &[]);
                 let outcome = explore::replay(&self.root, &program, schedule);
-                vec![outcome.map_err(|what| error(Problem::BadSchedule(what.to_string())))?]
+                let outcome =
+                    outcome.map_err(|what| error(Problem::BadSchedule(what.to_string())))?;
+                vec![outcome.to_string()]
             }
             Command::Random { count, seed } => {
                 let program = program(self.act, &[]);

@@ -14,6 +14,8 @@
 //!
 //! [`World::settle`] plays by O1-O5; exploration calls [`World::step`] itself.
 
+mod digest;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -42,7 +44,7 @@ pub struct World {
     /// Sessions that may go on, in the order in which they were woken.
     ready: Vec<Ready>,
     /// Whose transaction it was, also of those that have ended.
-    owners: BTreeMap<TrxId, String>,
+    owners: BTreeMap<TrxId, Owner>,
     isolation: Option<String>,
     purge: PurgeSetting,
     now_micros: u64,
@@ -56,9 +58,21 @@ struct Seat {
     statement: String,
     /// The transaction that the statement last ran in.
     trx: Option<TrxId>,
+    /// How many transactions it has had.
+    transactions: u64,
+    /// Its own part of the state's digest, if it has not run since that was made.
+    digest: Option<u128>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Whose transaction it is.
+#[derive(Clone)]
+struct Owner {
+    session: Arc<str>,
+    /// The transaction's name in digests: the session's, and which of its transactions it is.
+    name: u64,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum SeatState {
     Idle,
     Runnable,
@@ -306,6 +320,8 @@ impl World {
             state: SeatState::Idle,
             statement: String::new(),
             trx: None,
+            transactions: 0,
+            digest: None,
         };
         self.seats.insert(name.to_owned(), seat);
         if let Some(level) = self.isolation.clone() {
@@ -330,6 +346,7 @@ impl World {
         }
         .map_err(GiveError::Sql)?;
         seat.state = SeatState::Runnable;
+        seat.digest = None;
         sql.clone_into(&mut seat.statement);
         Ok(())
     }
@@ -348,13 +365,17 @@ impl World {
             SeatState::Idle,
             "an idle session is not stepped"
         );
+        seat.digest = None;
         let before = seat.session.trx_id();
         let step = seat.session.step(server);
         let trx = seat.session.trx_id().or(before);
         if let Some(id) = trx {
             seat.trx = Some(id);
             let owner = self.owners.entry(id);
-            owner.or_insert_with(|| name.to_owned());
+            owner.or_insert_with(|| {
+                seat.transactions += 1;
+                Owner::new(name, seat.transactions)
+            });
         }
         let state = match &step {
             Step::Progress => SeatState::Runnable,
@@ -388,8 +409,8 @@ impl World {
     /// Takes up what the engine said while somebody ran: who was woken, and new deadlocks.
     fn collect(&mut self) {
         for wakeup in self.server.engine.take_wakeups() {
-            if let Some(session) = self.owners.get(&wakeup.trx).cloned() {
-                self.wake(session, wakeup.wake == Wake::Victim);
+            if let Some(owner) = self.owners.get(&wakeup.trx) {
+                self.wake(owner.session.to_string(), wakeup.wake == Wake::Victim);
             }
         }
         // Metadata locks keep no record of the order in which they were granted.
@@ -554,6 +575,29 @@ impl World {
         seat.is_some_and(|seat| seat.session.is_preparing())
     }
 
+    /// Whether the session is undoing something.
+    pub(in crate::lab) fn is_undoing(&self, name: &str) -> bool {
+        let seat = self.seats.get(name);
+        seat.is_some_and(|seat| seat.session.is_undoing())
+    }
+
+    /// The session's transaction, and whether it holds a snapshot.
+    pub(in crate::lab) fn transaction_of(&self, name: &str) -> (Option<TrxId>, bool) {
+        let seat = self.seats.get(name);
+        seat.map_or((None, false), |seat| {
+            let snapshot = seat.session.transaction().has_snapshot();
+            (seat.session.trx_id(), snapshot)
+        })
+    }
+
+    /// How many sessions wait.
+    pub(in crate::lab) fn waiting_count(&self) -> usize {
+        let seats = self.seats.values();
+        seats
+            .filter(|seat| seat.state == SeatState::Waiting)
+            .count()
+    }
+
     /// The statement that the session runs, or ran last.
     #[must_use]
     pub fn statement(&self, name: &str) -> Option<&str> {
@@ -563,7 +607,7 @@ impl World {
     /// The session whose transaction this is or was.
     #[must_use]
     pub fn owner(&self, trx: TrxId) -> Option<&str> {
-        self.owners.get(&trx).map(String::as_str)
+        self.owners.get(&trx).map(|owner| &*owner.session)
     }
 
     /// What a waiting session waits for.

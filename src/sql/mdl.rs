@@ -9,8 +9,10 @@
 //! - **M2** A session waits for one metadata lock at most.
 
 use std::collections::BTreeMap;
+use std::hash::Hasher;
 use std::time::Duration;
 
+use gaplock_engine::digest::{DebugText, Digest};
 use parking_lot::{Condvar, Mutex};
 
 /// A session, as far as metadata locks know it.
@@ -114,6 +116,30 @@ impl MetadataLocks {
             state: Mutex::new(self.state.lock().clone()),
             bell: Condvar::new(),
         }
+    }
+
+    /// Writes every request in order, and the answers on their way, for comparison of states; `name`
+    /// names sessions.
+    pub(crate) fn digest(&self, name: &dyn Fn(SessionId) -> u64, out: &mut Digest) {
+        let state = self.state.lock();
+        let State { queues, answers } = &*state;
+        for (table, queue) in queues.iter().filter(|(_, queue)| !queue.is_empty()) {
+            out.write_bytes(table.as_bytes());
+            for (request, granted) in queue {
+                let MetadataRequest {
+                    session,
+                    table: _,
+                    mode,
+                    hold,
+                    deadline,
+                } = request;
+                out.write_u64(name(*session));
+                DebugText::write(&(mode, hold, deadline, granted), out, &|trx| trx);
+            }
+        }
+        let mut answers: Vec<_> = answers.iter().map(|(of, what)| (name(*of), what)).collect();
+        answers.sort_unstable_by_key(|(of, _)| *of);
+        DebugText::write(&answers, out, &|trx| trx);
     }
 
     /// Asks for a lock.

@@ -33,6 +33,7 @@ mod split;
 mod step;
 mod tree;
 mod update;
+mod walk;
 
 #[cfg(test)]
 mod tests;

@@ -13,6 +13,7 @@ mod catalog;
 mod check;
 mod checkpoint;
 mod ddl;
+mod digest;
 mod durability;
 mod log_text;
 mod persistence;
@@ -31,6 +32,7 @@ use gaplock_wal::{Disk, Log, Lsn, MemoryDisk};
 use parking_lot::{Mutex, RwLock};
 
 pub use check::CheckReport;
+pub use digest::{DigestDetail, StateDigest, TrxNames};
 pub use durability::{Durability, FlushAtCommit};
 pub use log_text::{LogEntry, LogEntryKind, LogText, log_text};
 pub use picture::{Deadlock, DeadlockPart, LockKey, LockKind, LockRow, LockWait, TrxInfo};

@@ -215,6 +215,15 @@ impl Engine {
         self.deadlocks.lock().latest.back().cloned()
     }
 
+    /// The latest so many deadlocks, as far as they are remembered, the oldest first.
+    #[must_use]
+    pub fn latest_deadlocks(&self, most: u64) -> Vec<Arc<Deadlock>> {
+        let log = self.deadlocks.lock();
+        let most = usize::try_from(most).unwrap_or(usize::MAX);
+        let skipped = log.latest.len().saturating_sub(most);
+        log.latest.iter().skip(skipped).cloned().collect()
+    }
+
     /// The latest deadlock of which this transaction was the victim.
     #[must_use]
     pub fn deadlock_of(&self, victim: TrxId) -> Option<Arc<Deadlock>> {

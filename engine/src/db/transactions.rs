@@ -210,6 +210,12 @@ impl Engine {
         self.trxs.hold_purge(hold);
     }
 
+    /// Whether purge would find something to do, were it called now.
+    #[must_use]
+    pub fn purge_due(&self) -> bool {
+        self.trxs.purge_due()
+    }
+
     /// Locks a whole table (LOCK TABLES): one step.
     ///
     /// # Errors

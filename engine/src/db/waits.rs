@@ -7,7 +7,11 @@ use parking_lot::{Condvar, Mutex};
 use rustc_hash::FxHashMap;
 
 use super::Engine;
-use crate::{error::Error, trx::Trx};
+use crate::{
+    digest::{DebugText, Digest},
+    error::Error,
+    trx::Trx,
+};
 
 /// Whether a transaction waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +53,23 @@ impl Mailbox {
                 .order
                 .as_ref()
                 .map(|order| Mutex::new(order.lock().clone())),
+        }
+    }
+
+    /// Writes the wake-ups on their way.
+    pub(super) fn digest(&self, name: &dyn Fn(TrxId) -> u64, out: &mut Digest) {
+        let mut letters: Vec<(u64, Wake)> = Vec::new();
+        for (shard, _) in &self.shards {
+            let shard = shard.lock();
+            letters.extend(shard.iter().map(|(trx, wake)| (name(*trx), *wake)));
+        }
+        letters.sort_unstable();
+        DebugText::write(&letters, out, &|trx| trx);
+        if let Some(order) = &self.order {
+            let order = order.lock();
+            for Wakeup { trx, wake } in &*order {
+                DebugText::write(&(name(*trx), wake), out, &|trx| trx);
+            }
         }
     }
 

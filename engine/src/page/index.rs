@@ -68,6 +68,13 @@ impl Page {
         usize::from(self.u16_at(GARBAGE))
     }
 
+    /// Everything that decides how the page goes on being filled: its heap's numbers, free list and
+    /// last insertions, and the records as they lie. Without what the page says of itself, and
+    /// without the slots, which follow from the records.
+    pub(crate) fn used_bytes(&self) -> &[u8] {
+        &self.bytes()[super::CONTENT_START..self.heap_top()]
+    }
+
     /// Bytes of all records.
     #[must_use]
     pub fn data_size(&self) -> usize {

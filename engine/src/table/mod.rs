@@ -8,6 +8,8 @@ mod definition;
 mod image;
 mod index;
 
+use std::fmt;
+
 pub use definition::{Column, ForeignKey, IndexSpec, ReferentialAction, TableSpec};
 pub use image::{ClusteredRow, RollPointer, RowImage, RowReference};
 pub(crate) use image::{from_six_bytes, six_bytes};
@@ -17,7 +19,6 @@ pub use index::{Index, IndexField};
 pub use crate::mtr::TableCounters;
 
 /// A table.
-#[derive(Debug)]
 pub struct Table {
     /// Its number, unique for ever.
     pub id: u64,
@@ -29,6 +30,21 @@ pub struct Table {
     pub indexes: Vec<Index>,
     /// Foreign keys of which this table is the child.
     pub foreign_keys: Vec<ForeignKey>,
+}
+
+/// A definition never changes: another one has another set of index numbers. So these stand for it,
+/// also in what suspended operations show of themselves.
+impl fmt::Debug for Table {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Table")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field(
+                "indexes",
+                &self.indexes.iter().map(|i| i.id).collect::<Vec<_>>(),
+            )
+            .finish()
+    }
 }
 
 impl Table {

@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
+    hash::Hasher,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +14,7 @@ use gaplock_wal::Lsn;
 use parking_lot::Mutex;
 
 use super::ReadView;
-use crate::table::RollPointer;
+use crate::{db::TrxNames, digest::Digest, table::RollPointer};
 
 /// A committed transaction whose old versions wait for purge.
 #[derive(Clone, Debug)]
@@ -286,6 +287,43 @@ impl TrxSystem {
         }
     }
 
+    /// Writes who is active and what each open view sees, the oldest view first (G1 of `db::digest`).
+    /// A view sees whoever had ended when it was opened: that is said by naming those whom it does
+    /// not see.
+    pub(crate) fn digest(&self, trxs: &TrxNames<'_>, out: &mut Digest) {
+        let state = self.state.lock();
+        let mut names: Vec<u64> = Vec::new();
+        names.extend(state.active.iter().map(|id| (trxs.name)(TrxId(*id))));
+        write_sorted(&mut names, out);
+        for view in state.views.values() {
+            let unseen = trxs.known.iter().filter(|trx| !view.sees(**trx, None));
+            names.clear();
+            names.extend(unseen.map(|trx| (trxs.name)(*trx)));
+            write_sorted(&mut names, out);
+        }
+        out.write_u8(u8::from(state.purge_hold.is_some()));
+    }
+
+    /// A view's place among the open ones, from the oldest.
+    pub(crate) fn place_of(&self, view: &ReadView) -> usize {
+        let state = self.state.lock();
+        state.views.range(..view.ticket).count()
+    }
+
+    /// Everything that waits for purge, in order.
+    pub(crate) fn history(&self) -> Vec<RollPointer> {
+        let state = self.state.lock();
+        let records = state.history.iter().flat_map(|ended| &ended.records);
+        records.copied().collect()
+    }
+
+    /// Whether purge would find something to do.
+    pub(crate) fn purge_due(&self) -> bool {
+        let state = self.state.lock();
+        let limit = state.views.values().next().map_or(u64::MAX, |v| v.next);
+        state.history.front().is_some_and(|e| e.number < limit)
+    }
+
     /// Number of committed transactions whose old versions wait for purge.
     #[must_use]
     pub fn history_length(&self) -> usize {
@@ -303,6 +341,12 @@ impl TrxSystem {
             .map(TrxId)
             .collect()
     }
+}
+
+fn write_sorted(names: &mut [u64], out: &mut Digest) {
+    names.sort_unstable();
+    out.write_usize(names.len());
+    names.iter().for_each(|name| out.write_u64(*name));
 }
 
 impl State {

@@ -1,6 +1,6 @@
-//! What schedules end in, and the count of each.
+//! What a schedule ends in.
 
-use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
 
 use gaplock_engine::db::Engine;
@@ -8,162 +8,116 @@ use gaplock_engine::error::Error;
 use gaplock_engine::row::{Access, LockStrength, NoFilter, Scan, ScanSpec, Step, WaitPolicy};
 use gaplock_engine::table::Table;
 use gaplock_engine::trx::Isolation;
-use serde::Serialize;
+use gaplock_engine::types::Value;
 
 use super::super::say;
 use super::super::text;
 use super::super::world::World;
 use super::actors::{Node, Program};
 
-/// What a search covered.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Coverage {
-    /// Every interleaving.
-    Everything,
-    /// Every interleaving with at most so many preemptions.
-    Preemptions(u32),
-    /// Whatever came before the bound.
-    CutOff,
-    /// Interleavings chosen by a seed.
-    Random,
+/// The end of a schedule: what each session's statements came to, who still waits, and the tables.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Outcome {
+    /// The sessions in the program's order.
+    pub sessions: Vec<SessionEnd>,
+    /// The tables by name.
+    pub tables: Vec<TableEnd>,
 }
 
-/// The result of a search.
-#[derive(Clone, Debug, Serialize)]
-pub struct Exploration {
-    /// The profile.
-    pub profile: String,
-    /// Schedules played.
-    pub schedules: u64,
-    /// Whether they are all that there are.
-    pub exhaustive: bool,
-    /// Schedules in which somebody was chosen as a deadlock's victim.
-    pub deadlocks: u64,
-    /// The distinct outcomes, most frequent first.
-    pub outcomes: Vec<OutcomeCount>,
-    /// What was covered.
-    #[serde(skip)]
-    pub coverage: Coverage,
-    /// Schedules at whose end somebody still waits.
-    #[serde(skip)]
-    pub stuck: u64,
+/// One session's end.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SessionEnd {
+    /// Its name.
+    pub name: String,
+    /// What its statements came to, without the commit that follows them.
+    pub results: Vec<String>,
+    /// What it waits for, if it waits for ever.
+    pub stuck: Option<String>,
+    /// How many times it began a transaction again.
+    pub retries: u32,
 }
 
-/// One outcome.
-#[derive(Clone, Debug, Serialize)]
-pub struct OutcomeCount {
-    /// What each session's statements came to, and the tables at the end.
-    pub outcome: String,
-    /// How many schedules end so.
-    pub schedules: u64,
-    /// Of those with the fewest switches between sessions, the first one found.
-    pub first: String,
+/// One table's committed rows.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TableEnd {
+    /// Its name.
+    pub name: String,
+    /// Its columns.
+    pub columns: Vec<String>,
+    /// Whether each column is filled from a counter.
+    pub counted: Vec<bool>,
+    /// Its rows in the order of its clustered index.
+    pub rows: Result<Vec<Vec<Value>>, String>,
 }
 
-/// Counts while a search runs.
-#[derive(Debug, Default)]
-pub(super) struct Counts {
-    pub(super) schedules: u64,
-    deadlocks: u64,
-    stuck: u64,
-    outcomes: BTreeMap<String, Counted>,
-}
-
-#[derive(Debug)]
-struct Counted {
-    schedules: u64,
-    switches: usize,
-    first: String,
-}
-
-impl Counts {
-    /// Counts a schedule that has come to its end.
-    pub(super) fn leaf(&mut self, node: &Node, program: &Program) {
-        self.schedules += 1;
-        self.deadlocks += u64::from(node.deadlocked);
-        self.stuck += u64::from(!node.done());
-        let switches = node
-            .schedule
-            .windows(2)
-            .filter(|pair| pair[0] != pair[1])
-            .count();
-        let outcome = describe(node, program);
-        match self.outcomes.get_mut(&outcome) {
-            Some(counted) => {
-                counted.schedules += 1;
-                if switches < counted.switches {
-                    counted.switches = switches;
-                    counted.first = program.write_schedule(&node.schedule);
-                }
-            }
-            None => {
-                let counted = Counted {
-                    schedules: 1,
-                    switches,
-                    first: program.write_schedule(&node.schedule),
-                };
-                self.outcomes.insert(outcome, counted);
-            }
-        }
-    }
-
-    pub(super) fn finish(self, profile: &str, coverage: Coverage) -> Exploration {
-        let outcomes = self.outcomes.into_iter();
-        let mut outcomes: Vec<OutcomeCount> = outcomes
-            .map(|(outcome, counted)| OutcomeCount {
-                outcome,
-                schedules: counted.schedules,
-                first: counted.first,
-            })
-            .collect();
-        outcomes.sort_by(|a, b| {
-            b.schedules
-                .cmp(&a.schedules)
-                .then(a.outcome.cmp(&b.outcome))
+impl Outcome {
+    /// The end that a schedule has come to.
+    pub(super) fn of(node: &Node, program: &Program) -> Outcome {
+        let sessions = node.results(program).map(|end| SessionEnd {
+            name: end.name.to_owned(),
+            results: end.results.to_vec(),
+            stuck: node
+                .world
+                .is_waiting(end.name)
+                .then(|| say::waits(&node.world, end.name)),
+            retries: end.retries,
         });
-        Exploration {
-            profile: profile.to_owned(),
-            schedules: self.schedules,
-            exhaustive: coverage == Coverage::Everything,
-            deadlocks: self.deadlocks,
-            outcomes,
-            coverage,
-            stuck: self.stuck,
+        Outcome {
+            sessions: sessions.collect(),
+            tables: tables(&node.world),
         }
+    }
+
+    /// Whether somebody waits for ever.
+    #[must_use]
+    pub fn is_stuck(&self) -> bool {
+        self.sessions.iter().any(|session| session.stuck.is_some())
     }
 }
 
-/// A finished schedule's outcome: results by session, who still waits, the tables.
-pub(super) fn describe(node: &Node, program: &Program) -> String {
-    let mut parts: Vec<String> = Vec::new();
-    for (name, results) in node.results(program) {
-        let mut words = results.to_vec();
-        if node.world.is_waiting(name) {
-            words.push(format!("stuck, {}", say::waits(&node.world, name)));
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut parts: Vec<String> = Vec::new();
+        for session in &self.sessions {
+            let mut words = session.results.clone();
+            words.extend(session.stuck.iter().map(|wait| format!("stuck, {wait}")));
+            match session.retries {
+                0 => {}
+                1 => words.push("at the second attempt".to_owned()),
+                more => words.push(format!("after {more} more attempts")),
+            }
+            parts.push(format!("{}: {}", session.name, words.join(", ")));
         }
-        parts.push(format!("{name}: {}", words.join(", ")));
+        for table in &self.tables {
+            let rows = match &table.rows {
+                Ok(rows) if rows.is_empty() => "empty".to_owned(),
+                Ok(rows) => rows
+                    .iter()
+                    .map(|row| text::row(row))
+                    .collect::<Vec<_>>()
+                    .join(" "),
+                Err(error) => error.clone(),
+            };
+            parts.push(format!("{}: {rows}", table.name));
+        }
+        f.write_str(&parts.join("; "))
     }
-    parts.extend(tables(&node.world));
-    parts.join("; ")
 }
 
-/// The committed rows of each table, in the order of its clustered index. Read through the engine,
-/// not by a session: this is done at the end of every schedule.
-fn tables(world: &World) -> Vec<String> {
+/// The committed rows of each table. Read through the engine, not by a session: this is done at the
+/// end of every schedule.
+fn tables(world: &World) -> Vec<TableEnd> {
     let engine = &world.server().engine;
-    let mut parts = Vec::new();
-    for table in engine.tables() {
-        let rows = match committed_rows(engine, &table) {
-            Ok(rows) if rows.is_empty() => "empty".to_owned(),
-            Ok(rows) => rows.join(" "),
-            Err(error) => error.to_string(),
-        };
-        parts.push(format!("{}: {rows}", table.name));
-    }
-    parts
+    let ends = engine.tables().into_iter().map(|table| TableEnd {
+        name: table.name.clone(),
+        columns: table.columns.iter().map(|c| c.name.clone()).collect(),
+        counted: table.columns.iter().map(|c| c.auto_increment).collect(),
+        rows: committed_rows(engine, &table).map_err(|error| error.to_string()),
+    });
+    ends.collect()
 }
 
-fn committed_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<String>, Error> {
+fn committed_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<Vec<Value>>, Error> {
     let mut reader = engine.begin(Isolation::ReadCommitted);
     let mut scan = Scan::new(ScanSpec {
         table: table.clone(),
@@ -177,44 +131,8 @@ fn committed_rows(engine: &Engine, table: &Arc<Table>) -> Result<Vec<String>, Er
     });
     let mut rows = Vec::new();
     while let Step::Done(Some(row)) = scan.step(engine, &mut reader, &NoFilter)? {
-        rows.push(text::row(&row.values));
+        rows.push(row.values);
     }
     engine.commit(&mut reader)?;
     Ok(rows)
-}
-
-impl Exploration {
-    /// The result as lines of a scenario: the verdict, the counts, then each outcome. The verdict
-    /// does not change when steps are cut in another way; the counts do.
-    #[must_use]
-    pub fn lines(&self) -> Vec<String> {
-        let covered = match self.coverage {
-            Coverage::Everything => "every interleaving".to_owned(),
-            Coverage::Preemptions(most) => {
-                format!("every interleaving with at most {most} preemptions")
-            }
-            Coverage::CutOff => "cut off by the bound".to_owned(),
-            Coverage::Random => "chosen at random".to_owned(),
-        };
-        let found = match (self.deadlocks, self.stuck) {
-            (0, 0) => "no deadlock",
-            (0, _) => "stuck",
-            (_, 0) => "deadlocks",
-            _ => "deadlocks, stuck",
-        };
-        let mut lines = vec![
-            format!("{covered}: {found}"),
-            format!(
-                "{} schedules, {} with a deadlock, {} stuck",
-                self.schedules, self.deadlocks, self.stuck
-            ),
-        ];
-        for outcome in &self.outcomes {
-            lines.push(format!(
-                "{} x {} (first {})",
-                outcome.schedules, outcome.outcome, outcome.first
-            ));
-        }
-        lines
-    }
 }

@@ -11,6 +11,7 @@
 //! - **S3** A statement that failed has left no change behind, only locks.
 
 mod control;
+mod digest;
 mod result;
 mod settings;
 mod tables;
@@ -160,6 +161,28 @@ impl Session {
     pub fn is_preparing(&self) -> bool {
         let phase = self.running.as_ref().map(|running| &running.phase);
         matches!(phase, Some(Phase::Begin | Phase::Metadata { .. }))
+    }
+
+    /// Whether it is undoing something: a statement, back to a savepoint, or everything.
+    #[must_use]
+    pub(crate) fn is_undoing(&self) -> bool {
+        let phase = self.running.as_ref().map(|running| &running.phase);
+        matches!(phase, Some(Phase::Undo(_)))
+    }
+
+    /// The tables that a statement names; none if they cannot be told, or if it also reads what is
+    /// no table.
+    #[must_use]
+    pub(crate) fn tables_of(sql: &str) -> Option<Vec<String>> {
+        let statement = parse(sql).ok()?;
+        let listed = match &statement {
+            Statement::Control(Control::ShowEngineStatus | Control::LockTables(_))
+            | Statement::Definition(_) => false,
+            Statement::Control(_) => true,
+            _ => !sql.to_ascii_lowercase().contains("_schema"),
+        };
+        let uses = tables::of_statement(&statement).into_iter();
+        listed.then(|| uses.map(|(table, _)| table).collect())
     }
 
     /// Gives it a statement.
