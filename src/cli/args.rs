@@ -110,6 +110,9 @@ pub(super) struct RunArguments {
     /// Print one JSON object for each act and profile.
     #[arg(long)]
     pub(super) json: bool,
+    /// Write a JUnit report to this file, too.
+    #[arg(long, value_name = "XML")]
+    pub(super) junit: Option<PathBuf>,
 }
 
 /// How finely schedules are cut.
@@ -178,6 +181,9 @@ pub(super) struct ExploreArguments {
     /// Write all states met to this file, for `gaplock certify`.
     #[arg(long, value_name = "CERTIFICATE", conflicts_with = "preemptions")]
     pub(super) certificate: Option<PathBuf>,
+    /// Write a JUnit report to this file, too.
+    #[arg(long, value_name = "XML")]
+    pub(super) junit: Option<PathBuf>,
     /// Print one JSON object for each variant and profile.
     #[arg(long)]
     pub(super) json: bool,

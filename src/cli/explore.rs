@@ -16,6 +16,7 @@ use super::Status;
 use super::args::{CertifyArguments, ExploreArguments, GranularityName, RuleArguments};
 use super::diagnostics::Failure;
 use super::files;
+use super::junit::{self, Check};
 use super::output::{Output, Tone};
 
 /// What is printed for one variant and profile.
@@ -40,6 +41,7 @@ pub(super) fn explore(
         return Err(Failure::plain(what.to_owned(), Some(advice.to_owned())));
     }
     let mut status = Status::AsExpected;
+    let mut checks = Vec::new();
     for act in acts {
         for profile in &profiles {
             let change = Change::default();
@@ -47,6 +49,7 @@ pub(super) fn explore(
             let found = search(arguments, &prepared)?;
             status = status.max(status_of(&found));
             let variant = act.name.as_deref();
+            checks.push(check(&scenario, variant, &found));
             if arguments.json {
                 output.json(&Line {
                     exploration: &found,
@@ -57,7 +60,20 @@ pub(super) fn explore(
             }
         }
     }
+    if let Some(path) = &arguments.junit {
+        junit::write(path, "gaplock explore", &checks)?;
+    }
     Ok(status)
+}
+
+/// The result as a check: that every interleaving was covered and none deadlocks.
+fn check(scenario: &Scenario, variant: Option<&str>, found: &Exploration) -> Check {
+    let failed = status_of(found) != Status::AsExpected;
+    Check {
+        class: scenario.path.display().to_string(),
+        name: format!("{} {}", variant.unwrap_or("explore"), found.profile),
+        failure: failed.then(|| found.lines().join("\n")),
+    }
 }
 
 /// The search that was asked for.

@@ -9,6 +9,7 @@ mod diff;
 mod explore;
 mod files;
 mod fuzz;
+mod junit;
 mod live;
 mod log;
 mod output;

@@ -9,6 +9,7 @@ use super::Status;
 use super::args::RunArguments;
 use super::diagnostics::Failure;
 use super::files;
+use super::junit::{self, Check};
 use super::output::{Output, Tone};
 
 /// Width of the timeline where the terminal does not say.
@@ -16,16 +17,34 @@ const WIDTH: usize = 100;
 
 pub(super) fn run(arguments: &RunArguments, output: &mut Output) -> Result<Status, Failure> {
     let mut status = Status::AsExpected;
+    let mut checks = Vec::new();
     for path in &arguments.files {
         let scenario = files::read_scenario(path)?;
-        status = status.max(run_scenario(&scenario, arguments, output)?);
+        status = status.max(run_scenario(&scenario, arguments, &mut checks, output)?);
+    }
+    if let Some(path) = &arguments.junit {
+        junit::write(path, "gaplock run", &checks)?;
     }
     Ok(status)
+}
+
+/// A play as a check: that every block put out what is expected of it.
+fn check(scenario: &Scenario, act: &Act, play: &Play) -> Check {
+    let wrong = play.blocks.iter().filter(|block| !block.agrees);
+    let wrong: Vec<String> = wrong
+        .map(|block| format!("line {}: {}", block.line, block.lines.join("; ")))
+        .collect();
+    Check {
+        class: scenario.path.display().to_string(),
+        name: format!("{} {}", act.name.as_deref().unwrap_or("run"), play.profile),
+        failure: (!wrong.is_empty()).then(|| wrong.join("\n")),
+    }
 }
 
 fn run_scenario(
     scenario: &Scenario,
     arguments: &RunArguments,
+    checks: &mut Vec<Check>,
     output: &mut Output,
 ) -> Result<Status, Failure> {
     let profiles = files::profiles(scenario, &arguments.profile)?;
@@ -45,6 +64,7 @@ fn run_scenario(
             let play = runner::play(scenario, act, profile, &options)
                 .map_err(|error| Failure::scenario(&error, &scenario.text))?;
             outputs.extend(play.outputs(act, place));
+            checks.push(check(scenario, act, &play));
             if !play.agrees() && !arguments.accept {
                 status = Status::NotAsExpected;
             }

@@ -32,7 +32,7 @@ use crate::{
     digest::{DebugText, Digest},
     error::{Error, StoreError},
     page::{PAGE_SIZE, Page, Record, RecordLayout},
-    table::{ClusteredRow, Index, RowImage, Table},
+    table::{ClusteredRow, Index, RowImage, Table, TableCounters},
     trx::Trx,
     undo::UndoRecord,
 };
@@ -127,9 +127,16 @@ impl Engine {
                 DebugText::write(&table.foreign_keys, out, &|trx| trx);
             }
             let counters = self.counters(&table);
-            out.write_u64(counters.auto_increment.load(Relaxed));
-            out.write_u64(counters.row_id.load(Relaxed));
-            out.write_u64(counters.rows.load(Relaxed) as u64);
+            let TableCounters {
+                auto_increment,
+                row_id,
+                rows,
+                arriving,
+            } = &*counters;
+            out.write_u64(auto_increment.load(Relaxed));
+            out.write_u64(row_id.load(Relaxed));
+            out.write_u64(rows.load(Relaxed) as u64);
+            out.write_u64(arriving.load(Relaxed) as u64);
             for index in &table.indexes {
                 self.digest_index(&table, index, trxs, detail, &mut places, &mut found, out)?;
             }
@@ -248,7 +255,9 @@ impl Engine {
             lock_wait_timeout,
             replaces,
             checked_duplicates,
+            read_write,
             waiting,
+            arriving,
             effects: _,
             foreign_key_checks,
             auto_increment_locks,
@@ -271,11 +280,13 @@ impl Engine {
         let flags = [
             *replaces,
             *checked_duplicates,
+            *read_write,
             *waiting,
             *foreign_key_checks,
         ];
         flags.iter().for_each(|flag| out.write_u8(u8::from(*flag)));
-        DebugText::write(&(auto_increment_locks, last_inheritance), out, &|trx| trx);
+        let rest = (auto_increment_locks, last_inheritance, arriving);
+        DebugText::write(&rest, out, &|trx| trx);
         Ok(())
     }
 }

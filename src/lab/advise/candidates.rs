@@ -203,9 +203,10 @@ fn statements(root: &World, said: &Sessions, all: &mut Vec<Candidate>) {
             (plain && !upsert).then(|| format!("INSERT IGNORE{}", &sql.trim_start()[6..]))
         })
     });
-    push("split each transaction into its statements", {
-        per_session(said, split)
-    });
+    push(
+        "split each transaction into its statements (they are then not atomic)",
+        per_session(said, split),
+    );
 }
 
 fn per_session(

@@ -141,11 +141,11 @@ impl Quarry<'_> {
             blocks[0].push(format!("---- {}", profile.name));
             blocks[0].push(format!("{}: {}", found.covered(), found.verdict()));
             blocks[0].push("...".to_owned());
-            let telling = found.outcomes.iter().find(|outcome| {
-                let died = outcome.outcome.contains("deadlock ");
-                died == (found.deadlocks.0 > 0.0)
-            });
-            replays.extend(telling.map(|outcome| outcome.first.clone()));
+            let told = wanted.split_once(": ").map_or(&*wanted, |(_, rest)| rest);
+            let telling = found.cycles.iter().chain(&found.waits);
+            let telling = telling.filter(|finding| shape(&finding.what) == told);
+            let schedule = telling.map(|finding| finding.first.clone()).next();
+            replays.extend(schedule);
         }
         for schedule in replays {
             blocks.extend(replayed(&case, &profiles, &schedule));
