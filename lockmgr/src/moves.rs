@@ -166,6 +166,28 @@ impl LockTable {
         }
     }
 
+    /// The supremum of `left` gives up its locks and inherits from `right`'s first user record: an
+    /// update that split the page had taken that record off it meanwhile.
+    pub fn restore_end(
+        &self,
+        left: PageAddress,
+        right: PageAddress,
+        right_first: HeapNo,
+    ) -> Vec<Wakeup> {
+        let mut wakeups = Vec::new();
+        if self.has_locks(left) || self.has_locks(right) {
+            let mut world = self.latch_all();
+            let end = supremum_of(left);
+            self.drop_record_of(&mut world, end, &mut wakeups);
+            let first = RecordAddress {
+                page: right,
+                heap: right_first,
+            };
+            self.inherit(&mut world, first, end);
+        }
+        wakeups
+    }
+
     /// `left` was merged into `right`: `left`'s supremum locks are inherited by the record that was
     /// first on `right`; nothing stays on `left`.
     pub fn merge_right(&self, right_old_first: RecordAddress, left: PageAddress) -> Vec<Wakeup> {

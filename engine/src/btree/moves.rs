@@ -15,6 +15,8 @@ pub trait RecordMoves {
     fn split_right(&self, left: PageNo, right: PageNo, right_first: u16);
     /// The lower part of `right` moved to the new page `left`.
     fn split_left(&self, left: PageNo, right: PageNo, right_first: u16);
+    /// `left`'s supremum inherits from `right`'s first record, and from nothing else.
+    fn restore_end(&self, left: PageNo, right: PageNo, right_first: u16);
     /// `left` was merged into `right`, whose first record was `right_old_first`.
     fn merge_right(&self, right: PageNo, right_old_first: u16, left: PageNo);
     /// `right` was merged into `left`; `left_old_supremum_heir` now stands where `left`'s supremum
@@ -32,6 +34,7 @@ impl RecordMoves for () {
     fn move_records(&self, _from: PageNo, _to: PageNo, _moved: &[(u16, u16)]) {}
     fn split_right(&self, _left: PageNo, _right: PageNo, _right_first: u16) {}
     fn split_left(&self, _left: PageNo, _right: PageNo, _right_first: u16) {}
+    fn restore_end(&self, _left: PageNo, _right: PageNo, _right_first: u16) {}
     fn merge_right(&self, _right: PageNo, _right_old_first: u16, _left: PageNo) {}
     fn merge_left(&self, _left: PageNo, _heir: Option<u16>, _right: PageNo) {}
     fn root_raise(&self, _root: PageNo, _child: PageNo) {}

@@ -79,8 +79,9 @@ impl Tree {
         let before = Cursor { origin, ..before };
         let placed = self.split_and_place(mtr, before, key, image, moves);
         self.unpark(mtr, cursor, placed, moves);
-        if rank == 0 {
-            self.inherit_before_first(mtr, placed, moves);
+        // What was the first record has an end of a page before it that knew its locks all along.
+        if rank != 0 {
+            self.restore_end_before(mtr, placed, moves);
         }
         Ok(placed)
     }
@@ -132,13 +133,13 @@ impl Tree {
         moves.move_records(from, to, &[(PARKED, heap_no)]);
     }
 
-    /// A record that came to be the first of its page guards the gap before it also at the end of
-    /// the page before.
-    fn inherit_before_first(&self, mtr: &Mtr<'_>, placed: Cursor, moves: &dyn RecordMoves) {
+    /// The split has put a new end of a page before the record, while its locks were parked: that end
+    /// has inherited from the record's successor, and has to have the record's own gaps instead.
+    fn restore_end_before(&self, mtr: &Mtr<'_>, placed: Cursor, moves: &dyn RecordMoves) {
         let page = mtr.page(placed.page);
         if page.first_record() == placed.origin && page.prev() != NO_PAGE {
             let heap_no = page.heap_no(placed.origin);
-            moves.split_left(page.prev(), page.page_no(), heap_no);
+            moves.restore_end(page.prev(), page.page_no(), heap_no);
         }
     }
 }

@@ -56,6 +56,13 @@ impl RecordMoves for LockMoves<'_> {
             .split_left(page_address(left), page_address(right), HeapNo(right_first));
     }
 
+    fn restore_end(&self, left: PageNo, right: PageNo, right_first: u16) {
+        let woken =
+            self.locks
+                .restore_end(page_address(left), page_address(right), HeapNo(right_first));
+        self.woken.borrow_mut().extend(woken);
+    }
+
     fn merge_right(&self, right: PageNo, right_old_first: u16, left: PageNo) {
         let woken = self
             .locks

@@ -27,6 +27,9 @@ impl RecordMoves for Told {
     fn split_left(&self, left: PageNo, right: PageNo, right_first: u16) {
         self.note(format!("split_left {} {} {right_first}", left.0, right.0));
     }
+    fn restore_end(&self, left: PageNo, right: PageNo, right_first: u16) {
+        self.note(format!("restore_end {} {} {right_first}", left.0, right.0));
+    }
     fn merge_right(&self, right: PageNo, right_old_first: u16, left: PageNo) {
         self.note(format!(
             "merge_right {} {right_old_first} {}",
