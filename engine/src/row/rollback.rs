@@ -333,14 +333,16 @@ impl Context<'_> {
             progress.latching(),
         )?;
         self.keep_lock(trx, Spot::of(&index.tree.record(&mtr, cursor)));
+        // The undo record is older than the change: after a crash, or when the change failed, the row
+        // may never have been touched.
+        let was_deleted = index.tree.record(&mtr, cursor).is_deleted();
         let done = self
             .engine
             .replace_row(trx, self.table, &mut mtr, cursor, &before, progress)?;
         let taken_over = record.kind != UndoKind::Delete && before.deleted;
-        if done && record.kind == UndoKind::Delete {
-            self.engine.count_row(&mut mtr, self.table, 1);
-        } else if done && taken_over {
-            self.engine.count_row(&mut mtr, self.table, -1);
+        if done && was_deleted != before.deleted {
+            let change = if was_deleted { 1 } else { -1 };
+            self.engine.count_row(&mut mtr, self.table, change);
         }
         mtr.commit();
         if done && taken_over {
