@@ -160,7 +160,7 @@ pub enum Wanted {
 pub struct Waiting {
     /// What it wants.
     pub wanted: Wanted,
-    /// The sessions in its way, sorted; not known of metadata locks.
+    /// The sessions in its way, sorted.
     pub blockers: Vec<String>,
 }
 
@@ -618,9 +618,12 @@ impl World {
             return None;
         }
         if let Some(WaitFor::Metadata(table)) = seat.session.wait(&self.server) {
+            let blocking = self.server.mdl.blockers_of(seat.session.id());
+            let named = self.seats.iter();
+            let blockers = named.filter(|(_, seat)| blocking.contains(&seat.session.id()));
             return Some(Waiting {
                 wanted: Wanted::Metadata(table),
-                blockers: Vec::new(),
+                blockers: blockers.map(|(name, _)| name.clone()).collect(),
             });
         }
         let waits = self.server.engine.lock_waits();

@@ -192,6 +192,16 @@ impl MetadataLocks {
         state.waiting(session).map(|request| request.table.clone())
     }
 
+    /// The sessions that the session's request waits for: those before it that it conflicts with,
+    /// each once.
+    #[must_use]
+    pub fn blockers_of(&self, session: SessionId) -> Vec<SessionId> {
+        let mut blockers = self.state.lock().waits_for(session);
+        blockers.sort_unstable();
+        blockers.dedup();
+        blockers
+    }
+
     /// Lets go of what the session holds for its transaction; all, if `explicit` ones go too.
     pub fn release(&self, session: SessionId, explicit: bool) {
         let mut state = self.state.lock();
@@ -386,6 +396,7 @@ mod tests {
         locks.release(SessionId(1), false);
         assert_eq!(locks.poll(SessionId(2)), MetadataAnswer::Granted);
         assert!(locks.is_waiting(SessionId(3)));
+        assert_eq!(locks.blockers_of(SessionId(3)), [SessionId(2)]);
         locks.release(SessionId(2), false);
         assert_eq!(locks.poll(SessionId(3)), MetadataAnswer::Granted);
     }
