@@ -26,7 +26,7 @@
 //!
 //! Nor is every step of every state taken. Where two steps commute, the state after both is reached on
 //! two ways, and the second one's last step is known from the first: its target is looked up, see
-//! [`footprint`] for when steps commute and `Search::known` for why that loses nothing. So the graph
+//! `footprint` for when steps commute and `Search::known` for why that loses nothing. So the graph
 //! is whole all the same, with every step of every state, and a certificate's checker
 //! ([`certify()`]) takes those steps too, both orders of each pair.
 //!
