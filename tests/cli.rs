@@ -134,7 +134,11 @@ fn explore_counts_schedules_and_finds_the_deadlock() {
             "schedules",
             "exhaustive",
             "deadlocks",
-            "outcomes"
+            "outcomes",
+            "cycles",
+            "waits",
+            "stuck",
+            "work"
         ]
     );
     assert_eq!(found[0]["exhaustive"], true);
@@ -168,6 +172,86 @@ fn explore_is_status_0_without_a_deadlock_and_3_at_its_bound() {
         path,
     ]);
     assert_eq!(output.status.code(), Some(3), "{}", text(&output.stdout));
+}
+
+const DAILY: &str = "scenarios/daily-2023.scn";
+
+#[test]
+fn advice_finds_the_primary_key_for_the_incident_and_proves_it() {
+    let output = gaplock(&[
+        "advise",
+        "--json",
+        "--profile",
+        "aurora-2.11",
+        "--variant",
+        "surrogate-key",
+        DAILY,
+    ]);
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let advice = &json_lines(&output)[0];
+    let tried = advice["tried"].as_array().unwrap();
+    let effect_of = |part: &str| {
+        let one = tried
+            .iter()
+            .find(|one| one["what"].as_str().unwrap().contains(part));
+        one.map(|one| one["effect"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(
+        effect_of("the primary key of events").as_deref(),
+        Some("cures")
+    );
+    assert_eq!(effect_of("in one order").as_deref(), Some("fails"));
+    assert_eq!(
+        effect_of("drop the index").as_deref(),
+        Some("cures-otherwise")
+    );
+}
+
+#[test]
+fn a_difference_of_profiles_is_found_and_none_is_none() {
+    let diff = |to: &str, variant: &str| {
+        let between = ["diff", "--json", "--from", "mysql-5.6", "--to", to];
+        gaplock(&[&between[..], &["--variant", variant, DAILY]].concat())
+    };
+    let output = diff("aurora-2.11", "surrogate-key");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let found = &json_lines(&output)[0];
+    assert!(!found["only_to"]["cycles"].as_array().unwrap().is_empty());
+    assert!(found["only_from"]["cycles"].as_array().unwrap().is_empty());
+    let output = diff("aurora-2.11", "natural-key");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+}
+
+#[test]
+fn a_certificate_is_confirmed_for_its_own_program_only() {
+    let path = file("proof.jsonl", "");
+    let proof = path.to_str().unwrap();
+    let of = ["--profile", "mysql-5.6", "--variant", "natural-key", DAILY];
+    let output = gaplock(&[&["explore", "--certificate", proof][..], &of].concat());
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stderr));
+    let certify = |profile: &str| {
+        let of = ["certify", "--profile", profile, "--variant", "natural-key"];
+        gaplock(&[&of[..], &[DAILY, proof]].concat())
+    };
+    let output = certify("mysql-5.6");
+    assert_eq!(output.status.code(), Some(0), "{}", text(&output.stdout));
+    let output = certify("mysql-8.0.30");
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stdout));
+    assert!(text(&output.stdout).contains("about something else"));
+}
+
+#[test]
+fn junit_reports_name_what_failed() {
+    let path = file("junit.scn", CROSSED);
+    let report = file("junit.xml", "");
+    let (scenario, junit) = (path.to_str().unwrap(), report.to_str().unwrap());
+    let output = gaplock(&["explore", "--junit", junit, scenario]);
+    assert_eq!(output.status.code(), Some(1), "{}", text(&output.stderr));
+    let xml = fs::read_to_string(&report).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"2\""), "{xml}");
+    gaplock(&["run", "--junit", junit, scenario]);
+    let xml = fs::read_to_string(&report).unwrap();
+    assert!(xml.contains("tests=\"2\" failures=\"0\""), "{xml}");
 }
 
 #[test]
@@ -268,7 +352,9 @@ fn facts_are_overridden_by_name() {
 
 #[test]
 fn help_has_examples_and_usage_errors_are_status_2() {
-    for command in ["run", "explore", "profiles", "conform", "stress"] {
+    for command in [
+        "run", "explore", "advise", "certify", "diff", "fuzz", "profiles", "conform", "stress",
+    ] {
         let output = gaplock(&[command, "--help"]);
         assert_eq!(output.status.code(), Some(0));
         assert!(text(&output.stdout).contains("Example"), "{command}");
