@@ -163,7 +163,12 @@ impl Engine {
         self.give_back_undo_pages()?;
         files.closed.store(true, Ordering::Release);
         let idle = self.trxs.active().is_empty();
-        self.checkpoint_files(files, idle)
+        let closed = self.checkpoint_files(files, idle);
+        if closed.is_err() {
+            // Unless a write has failed for good, it can be tried again: a full disk passes.
+            files.closed.store(false, Ordering::Release);
+        }
+        closed
     }
 
     fn checkpoint_files(&self, files: &Files, clean: bool) -> Result<(), Error> {

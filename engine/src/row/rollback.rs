@@ -29,6 +29,7 @@ pub struct Rollback {
 /// The record that is being undone.
 #[derive(Clone, Debug)]
 struct Current {
+    number: u64,
     at: RollPointer,
     record: UndoRecord,
     /// The next secondary index to undo; past the last one it is the row's turn.
@@ -138,8 +139,16 @@ impl Rollback {
         let Some(mut current) = self.current.take() else {
             return Ok(Step::Progress);
         };
-        if !self.undo_one(engine, trx, &mut current)? {
-            self.current = Some(current);
+        match self.undo_one(engine, trx, &mut current) {
+            Ok(true) => {}
+            Ok(false) => self.current = Some(current),
+            Err(error) => {
+                // Another attempt, or another rollback, has to undo it: from its beginning, since
+                // what is undone already is found so.
+                trx.undo.push((current.number, current.at));
+                trx.next_undo = current.number + 1;
+                return Err(error);
+            }
         }
         Ok(Step::Progress)
     }
@@ -162,6 +171,7 @@ impl Rollback {
             engine.locks.set_undo_count(id, number);
         }
         self.current = Some(Current {
+            number,
             at,
             record,
             index: 1,

@@ -1,4 +1,4 @@
-//! The engine under a disk that loses power, fails and rots: FAULTS.md's B1 to B6 and B8.
+//! The engine under a disk that loses power, fails, and is full for a while.
 //!
 //! A script of interleaved transactions is played once on a disk that remembers what is durable.
 //! From each call that it made come the states that a power loss could leave there, and each of
@@ -12,11 +12,13 @@
 //! - J5. What was opened goes on: takes a commit and has it next time.
 //!
 //! With failing calls instead: the right answer or a typed error, and nothing acknowledged once
-//! writes are refused; with damage: never a wrong row.
+//! writes are refused. With a full disk: statements fail, and all goes on when there is space.
 //!
 //! Each battery prints how many states it has reached, and fails below four fifths of what it set out
 //! to reach, so that it cannot grow weak unseen.
 
+mod failures;
+mod full;
 mod model;
 mod play;
 mod power;

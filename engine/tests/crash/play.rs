@@ -91,6 +91,8 @@ struct Writer {
     trx: Trx,
     changes: Vec<Change>,
     savepoint: Option<(Savepoint, usize)>,
+    /// A statement could not be taken back.
+    doomed: bool,
 }
 
 /// A script being played.
@@ -102,6 +104,8 @@ pub(crate) struct Player<'s> {
     pub(crate) engine: Option<Engine>,
     writers: Vec<Writer>,
     pub(crate) history: History,
+    /// What an opening within the script found wrong.
+    pub(crate) wrong: Option<String>,
     /// Texts and numbers differ from change to change.
     changed: i128,
 }
@@ -115,6 +119,7 @@ impl<'s> Player<'s> {
             engine: None,
             writers: Vec::new(),
             history: History::new(),
+            wrong: None,
             changed: 0,
         };
         player.reopen()?;
@@ -146,7 +151,10 @@ impl<'s> Player<'s> {
         // A commit that failed may be there or not: now it is decided.
         let number = self.disk.calls();
         let at = self.history.judge_from_acknowledged(&found);
-        let at = at.unwrap_or_else(|wrong| panic!("{}: opened again: {wrong}", self.script.name));
+        let at = at.unwrap_or_else(|wrong| {
+            self.wrong = Some(format!("opened again: {wrong}"));
+            self.history.0.len() - 1
+        });
         self.history.0.truncate(at + 1);
         if let Some(version) = self.history.0.last_mut() {
             version.acknowledged = version.acknowledged.or(Some(number));
@@ -155,6 +163,7 @@ impl<'s> Player<'s> {
             trx: engine.begin(Isolation::ReadCommitted),
             changes: Vec::new(),
             savepoint: None,
+            doomed: false,
         };
         self.writers = (0..3).map(|_| writer()).collect();
         self.engine = Some(engine);
@@ -182,10 +191,14 @@ impl<'s> Player<'s> {
         let asked = self.disk.calls();
         let done = act(self);
         let calls = self.disk.calls();
-        let refused = matches!(
-            done,
-            Err(Error::WritesRefused { .. } | Error::Definition { .. })
-        );
+        // What failed while the engine goes on was taken back; else the next opening decides.
+        let in_doubt = matches!(done, Err(Error::InDoubt { .. }));
+        let failed = self
+            .engine
+            .as_ref()
+            .is_none_or(|engine| engine.failure().is_some());
+        let refused = matches!(done, Err(Error::WritesRefused { .. }));
+        let refused = done.is_err() && (refused || !in_doubt && !failed);
         if !refused {
             self.history.0.push(Version {
                 world,
@@ -217,6 +230,10 @@ impl<'s> Player<'s> {
     fn change(&mut self, by: By, name: &str, key: i128, row: Option<Row>) -> Result<(), Error> {
         let table = self.table(name)?;
         let old = self.current(by, name, key);
+        if old.is_none() && row.is_none() {
+            // An earlier statement has failed: there is nothing to delete.
+            return Ok(());
+        }
         let values =
             |(number, text): Row| vec![Value::Int(key), Value::Int(number), Value::Text(text)];
         let new = row.clone().map(values);
@@ -246,13 +263,10 @@ impl<'s> Player<'s> {
             }
             (None, None) => Ok(()),
         };
-        if let Err(error) = &done
-            && let Err(worse) = Rollback::statement(began).finish(engine, trx)
-        {
-            // What cannot be taken back leaves an engine that refuses to commit it.
-            assert!(engine.failure().is_some(), "{worse}, after {error}");
-        }
+        // What cannot be taken back now must not be committed.
+        let doomed = done.is_err() && Rollback::statement(began).finish(engine, trx).is_err();
         engine.end_statement(trx);
+        self.writers[by].doomed |= doomed;
         done?;
         let table = name.to_owned();
         self.writers[by].changes.push(Change { table, key, row });
@@ -274,6 +288,12 @@ impl<'s> Player<'s> {
 
     fn commit(&mut self, by: By) -> Result<(), Error> {
         self.engine()?;
+        if self.writers[by].doomed {
+            self.roll_back(by)?;
+            return Err(Error::Definition {
+                what: "rolled back instead".into(),
+            });
+        }
         let changes = std::mem::take(&mut self.writers[by].changes);
         self.writers[by].savepoint = None;
         let commit = |player: &mut Self| {
@@ -295,7 +315,10 @@ impl<'s> Player<'s> {
         let writer = &mut self.writers[by];
         writer.changes.clear();
         writer.savepoint = None;
-        Rollback::all().finish(engine, &mut writer.trx)
+        writer.doomed = true;
+        Rollback::all().finish(engine, &mut writer.trx)?;
+        writer.doomed = false;
+        Ok(())
     }
 
     fn back_to_savepoint(&mut self, by: By) -> Result<(), Error> {
@@ -305,7 +328,9 @@ impl<'s> Player<'s> {
             return Ok(());
         };
         writer.changes.truncate(changes);
-        Rollback::to(savepoint).finish(engine, &mut writer.trx)
+        let done = Rollback::to(savepoint).finish(engine, &mut writer.trx);
+        writer.doomed |= done.is_err();
+        done
     }
 
     pub(crate) fn op(&mut self, op: Op) -> Result<(), Error> {
@@ -394,9 +419,27 @@ impl<'s> Player<'s> {
         }
     }
 
-    /// Whether an acknowledged commit survives a power loss.
-    pub(crate) fn promises(&self) -> bool {
-        self.script.flush == FlushAtCommit::Sync
+    /// One more row, committed.
+    pub(crate) fn try_one_more(&mut self) -> Result<(), Error> {
+        self.writers[2].changes.clear();
+        self.roll_back(2)?;
+        let row = self.row(7777, 30);
+        self.change(2, "t", 7777, Some(row))?;
+        self.commit(2)
+    }
+
+    /// Without a sync at each commit, an acknowledged one may be lost.
+    pub(crate) fn forget_unpromised(&mut self) {
+        if self.script.flush != FlushAtCommit::Sync {
+            self.forget_acknowledged_after(0);
+        }
+    }
+
+    /// What was acknowledged after call `number` is not to be relied on.
+    pub(crate) fn forget_acknowledged_after(&mut self, number: u64) {
+        for version in &mut self.history.0[1..] {
+            version.acknowledged = version.acknowledged.filter(|calls| *calls <= number);
+        }
     }
 }
 

@@ -73,17 +73,14 @@ fn play(script: &Script, seed: u64) -> Counts {
         let done = player.op(*op);
         done.unwrap_or_else(|error| panic!("{}: {op:?}: {error}", script.name));
     }
+    assert_eq!(player.wrong, None, "{}", script.name);
     let mut moments: Vec<(u64, FaultDisk)> = disk
         .take_captured()
         .into_iter()
         .map(|captured| (captured.before.number, captured.disk))
         .collect();
     moments.push((disk.calls(), disk.copy()));
-    if !player.promises() {
-        for version in &mut player.history.0[1..] {
-            version.acknowledged = None;
-        }
-    }
+    player.forget_unpromised();
     let mut judge = Judge {
         script,
         history: &player.history,
