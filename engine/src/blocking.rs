@@ -4,12 +4,12 @@
 //! threads that share it: it tells the engine the time, so that waits time out, and lets a detector
 //! that works in the background look while it waits.
 
+use std::sync::LazyLock;
 use std::time::{Duration, Instant};
 
 use crate::{
     db::Engine,
     error::Error,
-    profile::Detection,
     row::{Rollback, Step},
     trx::Trx,
 };
@@ -19,6 +19,13 @@ const PATIENCE: Duration = Duration::from_millis(100);
 
 /// The same where the waiting threads are the ones who look for deadlocks.
 const PATIENCE_DETECTING: Duration = Duration::from_millis(5);
+
+/// Nanoseconds since this was first asked.
+#[expect(clippy::disallowed_methods, reason = "time is real here")]
+pub(crate) fn stopwatch_ns() -> u64 {
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    u64::try_from(START.elapsed().as_nanos()).unwrap_or(u64::MAX)
+}
 
 /// Runs row operations to their end for the threads of one program.
 #[derive(Clone, Copy, Debug)]
@@ -70,7 +77,7 @@ impl<'e> Driver<'e> {
     }
 
     fn sleep(&self, trx: &Trx) {
-        let detects = self.engine.profile().detection == Detection::BackgroundOneEdge;
+        let detects = self.engine.detects_in_background();
         if detects {
             self.engine.sweep_deadlocks();
         }

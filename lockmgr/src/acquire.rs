@@ -1,9 +1,11 @@
 //! Requests for locks.
 //!
-//! A request is first tried under the latch of its one shard. Most end there: the lock is
-//! covered by another, or nothing conflicts. If it has to wait and the detector looks for deadlocks
-//! at that moment, everything is latched and the request is tried again from the start,
-//! since the world may have changed in between; then waiting and searching are one atomic step.
+//! A request is tried under the latch of its one shard. Most end there: the lock is covered by
+//! another, or nothing conflicts. If it has to wait it is queued at once, and then, without the latch,
+//! the conflict policy is asked whether it may, and the detector looks for deadlocks. Whoever closes
+//! a cycle queues before it looks; so of all members the last to look sees the whole of it.
+
+use std::sync::atomic::Ordering;
 
 use crate::conflict::{Claim, normalised};
 use crate::heap_set::HeapSet;
@@ -14,8 +16,8 @@ use crate::shard::{PageShard, TableShard};
 use crate::table::LockTable;
 use crate::table_queue::TableLock;
 use crate::{
-    Answer, HeapNo, LockMode, LockSpan, Micros, OnConflict, Origin, Outcome, RecordAddress,
-    RecordRequest, TableRequest, TrxId,
+    Answer, ConflictKind, HeapNo, LockMode, LockSpan, Micros, OnConflict, Origin, Outcome,
+    RecordAddress, RecordRequest, TableRequest, TrxId,
 };
 
 /// How far a request came under the latch of its shard.
@@ -43,47 +45,65 @@ impl LockTable {
     /// # Panics
     /// If the transaction never began, or waits.
     pub fn request_table(&self, request: &TableRequest) -> Answer {
-        {
-            let mut shard = self.tables.latch_table(request.table);
-            let outcome = self.try_table(&mut shard, request, !self.searches_at_wait());
-            if let Some(outcome) = outcome {
-                return Answer::settled(outcome);
-            }
+        if self.heed_wound(request.trx) {
+            return Answer::settled(Outcome::Victim);
         }
-        let mut world = self.latch_all();
-        match self.try_table(world.table_shard(request.table), request, true) {
-            Some(Outcome::Waiting) => self.search_at_wait(&mut world, request.trx),
-            outcome => Answer::settled(outcome.expect("a request that may queue is answered")),
+        let (outcome, epoch) = {
+            let mut shard = self.tables.latch_table(request.table);
+            shard.requests += 1;
+            self.try_table(&mut shard, request)
+        };
+        match epoch {
+            None => self.answer(request.trx, outcome),
+            Some(epoch) => self.settle_wait(request.trx, epoch),
         }
     }
 
-    /// Answers a request for a table lock under its shard's latch; `None` if it would have to
-    /// queue and may not yet.
-    fn try_table(
-        &self,
-        shard: &mut TableShard,
-        request: &TableRequest,
-        may_queue: bool,
-    ) -> Option<Outcome> {
+    /// An answer that concerns nobody else; who dies of it knows.
+    fn answer(&self, trx: TrxId, outcome: Outcome) -> Answer {
+        match outcome {
+            Outcome::Victim => {
+                self.tell_victim(trx);
+                self.figures.prevented();
+            }
+            Outcome::QueueFull => self.figures.turned_away(),
+            _ => {}
+        }
+        Answer::settled(outcome)
+    }
+
+    /// What becomes of a request that meets a conflict, before it is queued: `None` if it may be,
+    /// and then until when.
+    fn may_queue(&self, on_conflict: OnConflict, waiting: usize) -> Result<Micros, Outcome> {
+        let OnConflict::Wait(expires) = on_conflict else {
+            return Err(Outcome::Refused);
+        };
+        if self.config.conflict == ConflictKind::NoWait {
+            return Err(Outcome::Victim);
+        }
+        if waiting >= self.config.waiters_max as usize {
+            return Err(Outcome::QueueFull);
+        }
+        Ok(expires)
+    }
+
+    /// Answers a request for a table lock under its shard's latch; with the wait's epoch if it has to
+    /// wait.
+    fn try_table(&self, shard: &mut TableShard, request: &TableRequest) -> (Outcome, Option<u64>) {
         let queue = shard.entry(request.table).or_default();
         if queue.covers(request.trx, request.mode) {
-            return Some(Outcome::Granted { newly: false });
+            return (Outcome::Granted { newly: false }, None);
         }
         let place = Place::Table(request.table);
         let conflict = queue.conflict(request.trx, request.mode);
-        let (state, outcome) = match (conflict, request.on_conflict) {
-            (None, _) => (LockState::Granted, Outcome::Granted { newly: true }),
-            (Some(_), OnConflict::Refuse) => return Some(Outcome::Refused),
-            (Some(_), OnConflict::Wait(_)) if !may_queue => return None,
-            (Some(blocker), OnConflict::Wait(_)) => {
-                (LockState::Waiting { blocker }, Outcome::Waiting)
-            }
+        let (state, expires) = match conflict {
+            None => (LockState::Granted, Micros::MAX),
+            Some(blocker) => match self.may_queue(request.on_conflict, queue.waiting()) {
+                Ok(expires) => (LockState::Waiting { blocker }, expires),
+                Err(outcome) => return (outcome, None),
+            },
         };
         let sequence = self.registry.append(request.trx, place);
-        if let (LockState::Waiting { .. }, OnConflict::Wait(expires)) = (state, request.on_conflict)
-        {
-            self.begin_wait(request.trx, place, sequence, expires);
-        }
         let TableRequest {
             trx, mode, origin, ..
         } = *request;
@@ -94,7 +114,12 @@ impl LockTable {
             state,
             origin,
         });
-        Some(outcome)
+        if state == LockState::Granted {
+            return (Outcome::Granted { newly: true }, None);
+        }
+        let length = queue.waiting();
+        let epoch = self.begin_wait(trx, place, sequence, expires, length);
+        (Outcome::Waiting, Some(epoch))
     }
 
     /// Asks for a record lock.
@@ -102,82 +127,67 @@ impl LockTable {
     /// # Panics
     /// If the transaction never began, or waits.
     pub fn request_record(&self, request: &RecordRequest) -> Answer {
-        let mut shard = self.pages.latch_page(request.at.page);
-        let (by, span) = match self.try_record(&mut shard, request) {
-            Attempt::Settled(outcome) => return Answer::settled(outcome),
-            Attempt::Blocked { by, span } => (by, span),
-        };
-        let OnConflict::Wait(expires) = request.on_conflict else {
-            return Answer::settled(Outcome::Refused);
-        };
-        if !self.searches_at_wait() {
-            self.enqueue(&mut shard, request, span, by, expires);
-            return Answer::settled(Outcome::Waiting);
+        if self.heed_wound(request.trx) {
+            return Answer::settled(Outcome::Victim);
         }
-        drop(shard);
-        let mut world = self.latch_all();
-        match self.try_record(world.page_shard(request.at.page), request) {
-            Attempt::Settled(outcome) => Answer::settled(outcome),
-            Attempt::Blocked { by, span } => {
-                self.enqueue(
-                    world.page_shard(request.at.page),
-                    request,
-                    span,
-                    by,
-                    expires,
-                );
-                self.search_at_wait(&mut world, request.trx)
+        let epoch = {
+            let mut shard = self.pages.latch_page(request.at.page);
+            shard.requests += 1;
+            match self.try_record(&mut shard, request) {
+                Attempt::Settled(outcome) => {
+                    let mut answer = Answer::settled(outcome);
+                    if self.policies.conflict.is_some() {
+                        // A gap lock may have come to be in the way of others.
+                        drop(shard);
+                        self.judge_new_edges(&mut answer.wakeups);
+                    }
+                    return answer;
+                }
+                Attempt::Blocked { by, span } => {
+                    match self.enqueue(&mut shard, request, span, by) {
+                        Ok(epoch) => epoch,
+                        Err(outcome) => {
+                            drop(shard);
+                            return self.answer(request.trx, outcome);
+                        }
+                    }
+                }
             }
-        }
+        };
+        self.settle_wait(request.trx, epoch)
     }
 
     /// Tries a request for a record lock under its shard's latch. The order of the steps matters:
     /// covered, reduced to the gap, in conflict, implicit, stored.
     fn try_record(&self, shard: &mut PageShard, request: &RecordRequest) -> Attempt {
         let RecordRequest { trx, at, mode, .. } = *request;
-        let mut span = self.kept_span(shard, request);
-        let mut stored = !request.implicit && span != LockSpan::InsertIntention;
-        if let Some(queue) = shard.get(at.page) {
-            match self.still_needed(queue, trx, at.heap, mode, span) {
-                Some(needed) => span = needed,
-                None => return Attempt::Settled(Outcome::Granted { newly: false }),
-            }
-            let claim = Claim {
-                trx,
-                mode,
-                span,
-                waiting: true,
-            };
-            let found = queue.conflicts(&claim, at.heap, self.config.bypass_blocked_waiters);
-            if let Some(by) = found.blocker {
-                return Attempt::Blocked { by, span };
-            }
-            stored |= found.passed;
+        let stored = !request.implicit && request.span != LockSpan::InsertIntention;
+        if !stored && shard.get(at.page).is_none() {
+            return Attempt::Settled(Outcome::Granted { newly: false });
+        }
+        // Found once: what is not stored in an empty queue meets no lock there either.
+        let queue = shard.get_or_new(at.page);
+        let mut span = kept_span(queue, request);
+        match self.still_needed(queue, trx, at.heap, mode, span) {
+            Some(needed) => span = needed,
+            None => return Attempt::Settled(Outcome::Granted { newly: false }),
         }
         let claim = Claim {
             trx,
             mode,
             span,
-            waiting: false,
+            waiting: true,
         };
-        let newly = stored && self.store_granted(shard, &claim, at, request.origin);
-        Attempt::Settled(Outcome::Granted { newly })
-    }
-
-    /// The span under which the request would be kept. On a supremum that is next-key, unless the
-    /// page's one structure is the requester's own gap lock: it then takes up the supremum as it is
-    /// (InnoDB's short way, which asks nothing about the record).
-    fn kept_span(&self, shard: &PageShard, request: &RecordRequest) -> LockSpan {
-        let RecordRequest { trx, at, mode, .. } = *request;
-        let joins = request.span == LockSpan::Gap
-            && shard
-                .get(at.page)
-                .is_some_and(|queue| queue.is_one_structure(trx, mode, LockSpan::Gap));
-        if joins {
-            request.span
-        } else {
-            normalised(request.span, at.heap.is_supremum())
+        let found = queue.conflicts(&claim, at.heap, self.config.bypass_blocked_waiters);
+        if let Some(by) = found.blocker {
+            return Attempt::Blocked { by, span };
         }
+        let claim = Claim {
+            waiting: false,
+            ..claim
+        };
+        let newly = (stored || found.passed) && self.store_in(queue, &claim, at, request.origin);
+        Attempt::Settled(Outcome::Granted { newly })
     }
 
     /// The span that the transaction needs beyond what it holds: none if its locks cover the
@@ -216,7 +226,21 @@ impl LockTable {
         at: RecordAddress,
         origin: Origin,
     ) -> bool {
-        let queue = shard.get_or_new(at.page);
+        self.store_in(shard.get_or_new(at.page), claim, at, origin)
+    }
+
+    /// As above, in the page's queue.
+    fn store_in(
+        &self,
+        queue: &mut PageQueue,
+        claim: &Claim,
+        at: RecordAddress,
+        origin: Origin,
+    ) -> bool {
+        if queue.waiting() > 0 && claim.span != LockSpan::Record {
+            // Whoever waits to insert there now waits for this one too.
+            self.edges_unjudged.store(true, Ordering::Release);
+        }
         if let Some(newly) = queue.reuse(claim, at.heap, origin, &self.config) {
             return newly;
         }
@@ -226,15 +250,14 @@ impl LockTable {
         true
     }
 
-    /// Queues a request behind everything that is there.
+    /// Queues a request behind everything that is there, if it may. Returns the wait's epoch.
     fn enqueue(
         &self,
         shard: &mut PageShard,
         request: &RecordRequest,
         span: LockSpan,
         blocker: TrxId,
-        expires: Micros,
-    ) {
+    ) -> Result<u64, Outcome> {
         let RecordRequest {
             trx,
             at,
@@ -242,9 +265,11 @@ impl LockTable {
             origin,
             ..
         } = *request;
+        let queue = shard.get_or_new(at.page);
+        let length = queue.waiting_on(at.heap);
+        let expires = self.may_queue(request.on_conflict, length)?;
         let place = Place::Page(at.page);
         let sequence = self.registry.append(trx, place);
-        self.begin_wait(trx, place, sequence, expires);
         let claim = Claim {
             trx,
             mode,
@@ -253,7 +278,8 @@ impl LockTable {
         };
         let state = LockState::Waiting { blocker };
         let lock = self.structure(&claim, sequence, at.heap, state, origin);
-        shard.get_or_new(at.page).add(lock, &self.config);
+        queue.add(lock, &self.config);
+        Ok(self.begin_wait(trx, place, sequence, expires, length + 1))
     }
 
     /// A new structure with one lock.
@@ -265,10 +291,11 @@ impl LockTable {
         state: LockState,
         origin: Origin,
     ) -> RecordLock {
-        let mut origins = Provenance::default();
-        if self.config.keep_provenance {
-            origins.record(heap, origin);
-        }
+        let origins = if self.config.keep_provenance {
+            Provenance::single(heap, origin)
+        } else {
+            Provenance::default()
+        };
         RecordLock {
             trx: claim.trx,
             sequence,
@@ -276,6 +303,7 @@ impl LockTable {
             span: claim.span,
             state,
             heaps: HeapSet::single(heap),
+            bypassed: 0,
             origins,
         }
     }
@@ -330,5 +358,18 @@ impl LockTable {
         let lock = self.structure(claim, sequence, at.heap, LockState::Granted, origin);
         shard.get_or_new(at.page).add(lock, &self.config);
         true
+    }
+}
+
+/// The span under which the request would be kept. On a supremum that is next-key, unless the
+/// page's one structure is the requester's own gap lock: it then takes up the supremum as it is
+/// (InnoDB's short way, which asks nothing about the record).
+fn kept_span(queue: &PageQueue, request: &RecordRequest) -> LockSpan {
+    let RecordRequest { trx, at, mode, .. } = *request;
+    let joins = request.span == LockSpan::Gap && queue.is_one_structure(trx, mode, LockSpan::Gap);
+    if joins {
+        request.span
+    } else {
+        normalised(request.span, at.heap.is_supremum())
     }
 }

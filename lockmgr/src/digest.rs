@@ -14,6 +14,7 @@
 //!   not compile until it is decided here what it means.
 
 use std::hash::Hasher;
+use std::sync::atomic::Ordering;
 
 use crate::queue::{LockState, RecordLock};
 use crate::registry::{Held, Place};
@@ -21,7 +22,9 @@ use crate::shard::World;
 use crate::table::LockTable;
 use crate::table_queue::TableLock;
 use crate::waits::Wait;
-use crate::{DetectorKind, GrantKind, Inheritance, PageAddress, RecordAddress, TableId, TrxId};
+use crate::{
+    DetectorKind, GrantKind, Inheritance, PageAddress, RecordAddress, Searches, TableId, TrxId,
+};
 
 /// Names that two histories agree upon.
 pub trait DigestNames {
@@ -67,6 +70,26 @@ impl LockTable {
         self.digest_owners(&world, names, out);
         self.digest_waits(names, out);
         out.write_u8(u8::from(self.sweep_due()));
+        self.digest_policies(names, out);
+    }
+
+    /// What policies that no server has read besides: ages, by their order; how often chance was asked
+    /// for; and whether they have judged all edges. Servers' policies read none of it.
+    fn digest_policies(&self, names: &dyn DigestNames, out: &mut dyn Hasher) {
+        if !self.config.goes_beyond_servers() {
+            return;
+        }
+        let known = self.registry.transactions();
+        let mut parties: Vec<_> = known
+            .into_iter()
+            .filter_map(|trx| self.registry.party(trx))
+            .collect();
+        parties.sort_by_key(|party| (party.age, party.trx));
+        parties
+            .iter()
+            .for_each(|party| out.write_u64(names.trx(party.trx)));
+        out.write_u64(self.moments.asked());
+        out.write_u8(u8::from(self.edges_unjudged.load(Ordering::Acquire)));
     }
 
     /// Each owner's list of structures, oldest first, and what else is known of it.
@@ -122,11 +145,17 @@ impl LockTable {
             if let Some(Wait {
                 place: _,
                 sequence: _,
-                started: _,
+                started,
                 expires,
+                since,
             }) = waits.of(trx)
             {
                 out.write_u64(expires);
+                if matches!(self.policies.searches, Searches::AfterWaiting(_)) {
+                    let until = self.searched_until.load(Ordering::Acquire);
+                    out.write_u64(since);
+                    out.write_u8(u8::from(started < until));
+                }
             }
         }
     }
@@ -145,8 +174,10 @@ fn write_record_lock(
         span,
         state: _,
         heaps,
+        bypassed,
         origins: _,
     } = lock;
+    out.write_u32(*bypassed);
     out.write_u64(names.trx(*trx));
     out.write_u8(*mode as u8);
     out.write_u8(*span as u8);
@@ -186,10 +217,7 @@ mod tests {
     use std::hash::{DefaultHasher, Hasher};
 
     use super::*;
-    use crate::{
-        HeapNo, LockConfig, LockMode, LockSpan, OnConflict, Origin, RecordRequest, StructReuse,
-        VictimKind,
-    };
+    use crate::{HeapNo, LockConfig, LockMode, LockSpan, OnConflict, Origin, RecordRequest};
 
     /// Transactions by parity, everything else by number.
     struct Parity;
@@ -216,12 +244,8 @@ mod tests {
         let table = LockTable::new(LockConfig {
             shards: 1,
             detector: DetectorKind::BackgroundOneEdge,
-            victim: VictimKind::LightestInCycle,
             grant: GrantKind::ContentionAware,
-            struct_reuse: StructReuse::AlwaysFront,
-            next_key_upgrade_asks_gap: true,
-            bypass_blocked_waiters: true,
-            keep_provenance: true,
+            ..LockConfig::DEFAULT
         });
         for (trx, heap, mode) in requests {
             if !table.is_active(TrxId(*trx)) {

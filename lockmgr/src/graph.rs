@@ -1,69 +1,53 @@
 //! The waits-for graph, as a read-only view over the queues. Nobody reports edges: they are derived
 //! from the same conflict rule and queue order that grants will use, so the two cannot disagree.
+//!
+//! The view latches one queue at a time, for as long as it takes to read one waiter's edges, so a search
+//! stops nobody. Edges that are read one after the other need never have existed together; what a
+//! search finds is confirmed before it is acted on. Confirming is cheap for this reason:
+//!
+//! - **G1** While a transaction waits it lets go of nothing. So if A was seen to wait for B, and both
+//!   have been in the same wait from before that moment until now, then A still waits for B.
+//!
+//! A cycle is thus real if each edge was seen between two moments at which all members were in the
+//! same waits, known by their epochs (the ordinal of each wait).
 
-use parking_lot::MutexGuard;
 use rustc_hash::FxHashMap;
 
-use crate::grant::Weights;
 use crate::queue::{LockState, PageQueue};
-use crate::registry::{Place, Registry};
-use crate::shard::World;
+use crate::registry::Place;
 use crate::table::LockTable;
 use crate::table_queue::TableQueue;
-use crate::waits::{Wait, Waits};
-use crate::{LockConfig, TrxId};
+use crate::waits::Wait;
+use crate::{Micros, Party, TrxId};
 
-/// The waits-for graph of one moment.
-pub(crate) struct WaitGraph<'a, 'w> {
-    world: &'a World<'w>,
-    waits: MutexGuard<'a, Waits>,
-    registry: &'a Registry,
-    config: &'a LockConfig,
+/// For each waiting transaction: itself and all that wait for it, directly or not, by their
+/// remembered blockers. Who is not in here weighs 1.
+pub(crate) type Weights = FxHashMap<TrxId, u64>;
+
+/// The waits-for graph of a lock table, as it is while it is looked at.
+#[derive(Clone, Copy, Debug)]
+pub struct WaitGraph<'a> {
+    table: &'a LockTable,
 }
 
 impl LockTable {
-    /// The graph while the world stands still.
-    pub(crate) fn graph<'a, 'w>(&'a self, world: &'a World<'w>) -> WaitGraph<'a, 'w> {
-        WaitGraph {
-            world,
-            waits: self.waits.lock(),
-            registry: &self.registry,
-            config: &self.config,
-        }
-    }
-}
-
-impl WaitGraph<'_, '_> {
-    /// Everybody who waits, in the order in which their waits began.
-    pub(crate) fn waiters(&self) -> Vec<TrxId> {
-        self.waits.waiters().collect()
+    /// The waits-for graph.
+    #[must_use]
+    pub fn graph(&self) -> WaitGraph<'_> {
+        WaitGraph { table: self }
     }
 
-    /// Whether the transaction waits.
-    pub(crate) fn is_waiting(&self, trx: TrxId) -> bool {
-        self.waits.of(trx).is_some()
-    }
-
-    /// Ordinal of the transaction's wait: a greater one began later. 0 if it doesn't wait.
-    pub(crate) fn started(&self, trx: TrxId) -> u64 {
-        self.waits.of(trx).map_or(0, |wait| wait.started)
-    }
-
-    /// Undo records plus lock structures.
-    pub(crate) fn weight(&self, trx: TrxId) -> u64 {
-        self.registry.weight(trx)
-    }
-
-    /// The one remembered edge of a waiting transaction.
-    pub(crate) fn blocker(&self, trx: TrxId) -> Option<TrxId> {
-        let wait = self.waits.of(trx)?;
+    /// The remembered blocker of a waiting structure, unless it moved or ended meanwhile.
+    fn remembered(&self, trx: TrxId, wait: &Wait) -> Option<TrxId> {
         let state = match wait.place {
             Place::Page(page) => {
-                let queue = self.world.page(page)?;
+                let shard = self.pages.latch_page(page);
+                let queue = shard.get(page)?;
                 queue.locks()[queue.position(trx, wait.sequence)?].state
             }
             Place::Table(table) => {
-                let queue = self.world.table(table)?;
+                let shard = self.tables.latch_table(table);
+                let queue = shard.get(&table)?;
                 queue.locks()[queue.position(trx, wait.sequence)?].state
             }
         };
@@ -72,11 +56,95 @@ impl WaitGraph<'_, '_> {
             LockState::Granted => None,
         }
     }
+}
+
+impl WaitGraph<'_> {
+    /// Everybody who waits, in the order in which their waits began.
+    #[must_use]
+    pub fn waiters(&self) -> Vec<TrxId> {
+        self.table.waits.lock().waiters().collect()
+    }
+
+    /// Everybody whose wait began at that time or before, in the order in which their waits began.
+    #[must_use]
+    pub fn waiters_since(&self, latest: Micros) -> Vec<TrxId> {
+        self.table.waits.lock().since(latest).collect()
+    }
+
+    /// How many wait.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.table.waits.lock().len()
+    }
+
+    /// Whether the transaction waits.
+    #[must_use]
+    pub fn is_waiting(&self, trx: TrxId) -> bool {
+        self.table.waits.lock().of(trx).is_some()
+    }
+
+    /// The driver's time.
+    #[must_use]
+    pub fn now(&self) -> Micros {
+        self.table.moments.now()
+    }
+
+    /// What is known of a transaction, while it is known.
+    #[must_use]
+    pub fn party(&self, trx: TrxId) -> Option<Party> {
+        self.table.registry.party(trx)
+    }
+
+    /// The one remembered edge of a waiting transaction: the first that was found in its way.
+    #[must_use]
+    pub fn blocker(&self, trx: TrxId) -> Option<TrxId> {
+        let wait = self.table.waits.lock().of(trx)?;
+        self.table.remembered(trx, &wait)
+    }
+
+    /// The owners of all locks that the transaction waits for, in queue order; an owner of several
+    /// comes several times.
+    #[must_use]
+    pub fn blockers(&self, trx: TrxId) -> Vec<TrxId> {
+        let mut blockers = Vec::new();
+        self.add_blockers(trx, &mut blockers);
+        blockers
+    }
+
+    /// As [`Self::blockers`], added at the end of a list. Returns whether the transaction waits.
+    pub fn add_blockers(&self, trx: TrxId, blockers: &mut Vec<TrxId>) -> bool {
+        let Some(wait) = self.table.waits.lock().of(trx) else {
+            return false;
+        };
+        match wait.place {
+            Place::Page(page) => {
+                let shard = self.table.pages.latch_page(page);
+                let queue = shard.get(page);
+                if let Some((queue, at)) =
+                    queue.and_then(|queue| Some((queue, queue.position(trx, wait.sequence)?)))
+                {
+                    let all = queue.blockers(at, &self.table.config);
+                    blockers.extend(all.map(|lock| lock.trx));
+                }
+            }
+            Place::Table(table) => {
+                let shard = self.table.tables.latch_table(table);
+                let queue = shard.get(&table);
+                if let Some((queue, at)) =
+                    queue.and_then(|queue| Some((queue, queue.position(trx, wait.sequence)?)))
+                {
+                    blockers.extend(queue.blockers(at).map(|lock| lock.trx));
+                }
+            }
+        }
+        true
+    }
 
     /// The remembered edges of all, from waiter to blocker. Each queue is walked once, so that a
     /// thousand waiters on one record cost a thousand steps.
-    pub(crate) fn remembered_edges(&self) -> FxHashMap<TrxId, TrxId> {
-        let mut places: Vec<Place> = self.waits.places().collect();
+    #[must_use]
+    pub fn remembered_edges(&self) -> FxHashMap<TrxId, TrxId> {
+        let mut places: Vec<Place> = self.table.waits.lock().places().collect();
         places.sort_unstable();
         places.dedup();
         let mut edges = FxHashMap::default();
@@ -88,50 +156,18 @@ impl WaitGraph<'_, '_> {
         for place in places {
             match place {
                 Place::Page(page) => {
-                    let locks = self.world.page(page).map_or(&[][..], PageQueue::locks);
+                    let shard = self.table.pages.latch_page(page);
+                    let locks = shard.get(page).map_or(&[][..], PageQueue::locks);
                     locks.iter().for_each(|lock| note(lock.trx, lock.state));
                 }
                 Place::Table(table) => {
-                    let locks = self.world.table(table).map_or(&[][..], TableQueue::locks);
+                    let shard = self.table.tables.latch_table(table);
+                    let locks = shard.get(&table).map_or(&[][..], TableQueue::locks);
                     locks.iter().for_each(|lock| note(lock.trx, lock.state));
                 }
             }
         }
         edges
-    }
-
-    /// The owners of all locks that the transaction waits for, in queue order; an owner of several
-    /// comes several times.
-    pub(crate) fn blockers(&self, trx: TrxId) -> Vec<TrxId> {
-        self.waits
-            .of(trx)
-            .map_or_else(Vec::new, |wait| self.blockers_of(trx, wait))
-    }
-
-    fn blockers_of(&self, trx: TrxId, wait: Wait) -> Vec<TrxId> {
-        match wait.place {
-            Place::Page(page) => {
-                let Some(queue) = self.world.page(page) else {
-                    return Vec::new();
-                };
-                let Some(at) = queue.position(trx, wait.sequence) else {
-                    return Vec::new();
-                };
-                queue
-                    .blockers(at, self.config)
-                    .map(|lock| lock.trx)
-                    .collect()
-            }
-            Place::Table(table) => {
-                let Some(queue) = self.world.table(table) else {
-                    return Vec::new();
-                };
-                let Some(at) = queue.position(trx, wait.sequence) else {
-                    return Vec::new();
-                };
-                queue.blockers(at).map(|lock| lock.trx).collect()
-            }
-        }
     }
 
     /// For each waiting transaction: itself and all that are blocked behind it.
@@ -172,20 +208,16 @@ impl WaitGraph<'_, '_> {
 mod tests {
     use super::*;
     use crate::{
-        DetectorKind, GrantKind, HeapNo, LockMode, LockSpan, Micros, OnConflict, Origin,
-        PageAddress, RecordAddress, RecordRequest, StructReuse, VictimKind,
+        DetectorKind, GrantKind, HeapNo, LockConfig, LockMode, LockSpan, OnConflict, Origin,
+        PageAddress, RecordAddress, RecordRequest,
     };
 
     fn table() -> LockTable {
         LockTable::new(LockConfig {
             shards: 1,
             detector: DetectorKind::BackgroundOneEdge,
-            victim: VictimKind::LightestInCycle,
             grant: GrantKind::ContentionAware,
-            struct_reuse: StructReuse::AlwaysFront,
-            next_key_upgrade_asks_gap: true,
-            bypass_blocked_waiters: true,
-            keep_provenance: false,
+            ..LockConfig::DEFAULT
         })
     }
 
@@ -216,8 +248,7 @@ mod tests {
         for &(trx, heap) in pairs {
             lock(&table, trx, heap);
         }
-        let world = table.latch_all();
-        let weights = table.graph(&world).blocked_behind();
+        let weights = table.graph().blocked_behind();
         let mut sorted: Vec<_> = weights
             .into_iter()
             .map(|(trx, weight)| (trx.0, weight))

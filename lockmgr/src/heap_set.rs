@@ -16,9 +16,13 @@ pub(crate) struct HeapSet {
 impl HeapSet {
     /// The set of one number.
     pub(crate) fn single(heap: HeapNo) -> Self {
-        let mut set = HeapSet::default();
-        set.insert(heap);
-        set
+        let (word, bit) = Self::place(heap);
+        let mut words = match word {
+            0 | 1 => SmallVec::from_buf_and_len([0; 2], word + 1),
+            _ => SmallVec::from_elem(0, word + 1),
+        };
+        words[word] = bit;
+        HeapSet { words }
     }
 
     fn place(heap: HeapNo) -> (usize, u64) {

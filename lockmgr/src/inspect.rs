@@ -7,8 +7,8 @@ use crate::table::LockTable;
 use crate::table_queue::TableLock;
 use crate::waits::Wait;
 use crate::{
-    DeadlockMember, HeapNo, LockInfo, LockMode, LockSpan, LockTarget, PageAddress, RecordAddress,
-    TableId, TableMode, TrxId, WaitEdge,
+    DeadlockMember, HeapNo, LockInfo, LockMode, LockSpan, LockTarget, PageAddress, Party,
+    RecordAddress, TableId, TableMode, TrxId, WaitEdge,
 };
 
 fn record_info(lock: &RecordLock, page: PageAddress, heap: HeapNo) -> LockInfo {
@@ -223,31 +223,73 @@ impl LockTable {
     /// Weight for victim choice: undo records plus lock structures.
     #[must_use]
     pub fn weight(&self, trx: TrxId) -> u64 {
-        self.registry.weight(trx)
+        self.registry.party(trx).map_or(0, |party| party.weight())
     }
 
-    /// How things stood for one member of a cycle that waits for `next`.
+    /// How things stand for one member of a cycle that waits for `next`; `None` if it does not. What
+    /// it holds is left out.
     pub(crate) fn deadlock_member(
         &self,
-        world: &World<'_>,
-        trx: TrxId,
+        party: &Party,
+        wait: &Wait,
         next: TrxId,
-        weight: u64,
-    ) -> DeadlockMember {
-        let edges = self.edges_of(world, trx);
-        let edge = edges
-            .iter()
-            .find(|edge| edge.blocking.trx == next)
-            .expect("each member of a cycle waits for a lock of the next");
-        let mut locks = Vec::new();
-        self.collect_locks(world, trx, &mut locks);
-        let holds = locks.into_iter().filter(|lock| !lock.waiting).collect();
-        DeadlockMember {
+    ) -> Option<DeadlockMember> {
+        let trx = party.trx;
+        let (wanted, blocked_by) = match wait.place {
+            Place::Table(table) => {
+                let shard = self.tables.latch_table(table);
+                let queue = shard.get(&table)?;
+                let at = queue.position(trx, wait.sequence)?;
+                let blocking = queue.blockers(at).find(|lock| lock.trx == next)?;
+                (
+                    table_info(&queue.locks()[at], table),
+                    table_info(blocking, table),
+                )
+            }
+            Place::Page(page) => {
+                let shard = self.pages.latch_page(page);
+                let queue = shard.get(page)?;
+                let at = queue.position(trx, wait.sequence)?;
+                let heap = queue.locks()[at].wanted_heap();
+                let mut blockers = queue.blockers(at, &self.config);
+                let blocking = blockers.find(|lock| lock.trx == next)?;
+                let wanted = record_info(&queue.locks()[at], page, heap);
+                (wanted, record_info(blocking, page, heap))
+            }
+        };
+        Some(DeadlockMember {
             trx,
-            wanted: edge.wanted,
-            blocked_by: edge.blocking,
-            holds,
-            weight,
+            wanted,
+            blocked_by,
+            holds: Vec::new(),
+            weight: party.weight(),
+        })
+    }
+
+    /// The transaction's granted locks, latching one queue at a time.
+    pub(crate) fn granted_to(&self, trx: TrxId) -> Vec<LockInfo> {
+        let mut infos = Vec::new();
+        for Held { sequence, place } in self.registry.held(trx) {
+            match place {
+                Place::Table(table) => {
+                    let shard = self.tables.latch_table(table);
+                    let found = shard.get(&table).and_then(|queue| {
+                        queue.position(trx, sequence).map(|at| &queue.locks()[at])
+                    });
+                    infos.extend(found.map(|lock| table_info(lock, table)));
+                }
+                Place::Page(page) => {
+                    let shard = self.pages.latch_page(page);
+                    let found = shard.get(page).and_then(|queue| {
+                        queue.position(trx, sequence).map(|at| &queue.locks()[at])
+                    });
+                    if let Some(lock) = found {
+                        infos.extend(lock.heaps.iter().map(|heap| record_info(lock, page, heap)));
+                    }
+                }
+            }
         }
+        infos.retain(|lock| !lock.waiting);
+        infos
     }
 }

@@ -24,6 +24,13 @@
 //! The waits-for graph is never stored: detectors see it as a view that is derived from the queues by
 //! the same rule. They differ in how much of it they look at, and when ([`DetectorKind`]).
 //!
+//! # Policies
+//!
+//! Who may wait for whom, how deadlocks are looked for, who dies and who is granted first are
+//! policies: rules by name ([`LockConfig::set`], [`SETTINGS`]), or the user's own behind four traits
+//! ([`ConflictPolicy`], [`DeadlockDetector`], [`VictimPolicy`], [`GrantPolicy`];
+//! [`LockTable::with_policies`]).
+//!
 //! # Records come and go
 //!
 //! Locks are on places, so the owner of the records tells the table what happens to these: a record is
@@ -40,20 +47,14 @@
 //!
 //! ```
 //! use gaplock_lockmgr::{
-//!     DetectorKind, GrantKind, HeapNo, LockConfig, LockMode, LockSpan, LockTable, OnConflict,
-//!     Origin, Outcome, PageAddress, RecordAddress, RecordRequest, StructReuse, TrxId, VictimKind,
-//!     Wake, Wakeup,
+//!     HeapNo, LockConfig, LockMode, LockSpan, LockTable, OnConflict, Origin, Outcome, PageAddress,
+//!     RecordAddress, RecordRequest, TrxId, VictimKind, Wake, Wakeup,
 //! };
 //!
 //! let table = LockTable::new(LockConfig {
 //!     shards: 1,
-//!     detector: DetectorKind::DepthFirst { depth: 200, steps: 1_000_000 },
 //!     victim: VictimKind::LighterOfTwo,
-//!     grant: GrantKind::Fifo,
-//!     struct_reuse: StructReuse::UnlessWaiters,
-//!     next_key_upgrade_asks_gap: false,
-//!     bypass_blocked_waiters: false,
-//!     keep_provenance: true,
+//!     ..LockConfig::DEFAULT
 //! });
 //! let page = PageAddress { space: 1, page: 4 };
 //! let insertion_at_the_end = |trx| RecordRequest {
@@ -88,15 +89,24 @@ mod config;
 mod conflict;
 mod deadlock;
 mod digest;
+mod dreadlocks;
+mod figures;
 mod grant;
 mod graph;
 mod heap_set;
 mod ids;
 mod inspect;
 mod mode;
+mod moment;
 mod moves;
+mod names;
+mod policies;
+mod policy;
+mod prevent;
+mod prevention;
 mod provenance;
 mod queue;
+mod rank;
 mod registry;
 mod release;
 mod request;
@@ -104,16 +114,34 @@ mod resolve;
 mod shard;
 mod table;
 mod table_queue;
+#[cfg(feature = "testing")]
+pub mod testing;
 mod victim;
 mod view;
 mod waits;
 
-pub use config::{DetectorKind, GrantKind, Inheritance, LockConfig, StructReuse, VictimKind};
+pub use config::{
+    Beyond, ConflictKind, DetectorKind, GrantKind, Inheritance, LockConfig, Seniority, StructReuse,
+    VictimKind,
+};
+pub use deadlock::{BackgroundOneEdge, Brent, Delayed, DepthFirst};
 pub use digest::DigestNames;
+pub use dreadlocks::Digest;
+pub use figures::{Histogram, LockFigures, Stopwatch};
+pub use graph::WaitGraph;
 pub use ids::{HeapNo, PageAddress, RecordAddress, TableId, TrxId};
 pub use mode::{LockMode, LockSpan, TableMode};
+pub use names::{SETTINGS, Setting, SettingError};
+pub use policies::Policies;
+pub use policy::{
+    Candidate, ConflictPolicy, DeadlockDetector, Decision, Found, GrantPolicy, Moment, Party,
+    Searches, VictimPolicy, Waiter,
+};
+pub use prevention::{NoWait, WaitDie, WoundWait};
+pub use rank::{AtRandom, ByPriority, Eldest, LargestDependencySet, ReaderBatch};
 pub use request::{
     Answer, Micros, OnConflict, Origin, Outcome, RecordRequest, TableRequest, Wake, Wakeup,
 };
 pub use table::LockTable;
+pub use victim::{Extreme, LighterOfTwo, LightestElseRequester, LightestInCycle, Requester};
 pub use view::{DeadlockMember, DeadlockReport, LockInfo, LockTarget, WaitEdge};

@@ -21,6 +21,7 @@ use crate::queue::{LockState, PageQueue, RecordLock};
 use crate::registry::Place;
 use crate::shard::{PageShard, World};
 use crate::table::LockTable;
+use crate::waits::WaitEnd;
 use crate::{HeapNo, LockMode, LockSpan, Origin, PageAddress, RecordAddress, TrxId, Wake, Wakeup};
 
 /// A lock that an heir gets.
@@ -321,11 +322,15 @@ impl LockTable {
     }
 
     fn send_to_retry(&self, trx: TrxId, wakeups: &mut Vec<Wakeup>) {
-        let wait = self.waits.lock().end(trx);
+        let wait = self
+            .waits
+            .lock()
+            .end(trx, WaitEnd::Retry, self.moments.now());
         assert!(
             wait.is_some(),
             "a waiting structure's owner {trx} does not wait"
         );
+        self.registry.set_waits(trx, false);
         wakeups.push(Wakeup {
             trx,
             wake: Wake::Retry,

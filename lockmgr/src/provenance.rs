@@ -23,6 +23,18 @@ pub(crate) struct Provenance {
 }
 
 impl Provenance {
+    /// The origin of one lock.
+    pub(crate) fn single(heap: HeapNo, origin: Origin) -> Self {
+        let run = Run {
+            first: heap.0,
+            last: heap.0,
+            origin,
+        };
+        Provenance {
+            runs: SmallVec::from_buf([run]),
+        }
+    }
+
     /// Notes that the lock on `heap` has this origin.
     pub(crate) fn record(&mut self, heap: HeapNo, origin: Origin) {
         let number = heap.0;

@@ -14,6 +14,8 @@
 //! A waiting structure has exactly one bit. A granted one may have none: it lost them all
 //! before its transaction's end, stays in its owner's count of structures, and can be used again.
 
+use smallvec::SmallVec;
+
 use crate::conflict::{Claim, Verdict, judge, span_covers};
 use crate::heap_set::HeapSet;
 use crate::provenance::Provenance;
@@ -47,6 +49,8 @@ pub(crate) struct RecordLock {
     pub(crate) state: LockState,
     /// On which records.
     pub(crate) heaps: HeapSet,
+    /// How many came later and were granted before it although it conflicts with them, while it waits.
+    pub(crate) bypassed: u32,
     /// Why, by record.
     pub(crate) origins: Provenance,
 }
@@ -235,6 +239,51 @@ impl PageQueue {
             .filter(|other| !other.is_waiting())
             .find(|other| self.judge(&claim, heap, other, false) == Verdict::Waits)
             .map(|other| other.trx)
+    }
+
+    /// The waiters ahead of `position` that conflict with the one there.
+    fn waiters_ahead(&self, position: usize, bypass: bool) -> impl Iterator<Item = usize> + '_ {
+        let waiter = &self.locks[position];
+        let heap = waiter.wanted_heap();
+        let claim = waiter.claim();
+        (0..position).filter(move |&at| {
+            let other = &self.locks[at];
+            other.is_waiting()
+                && other.heaps.contains(heap)
+                && self.judge(&claim, heap, other, bypass) == Verdict::Waits
+        })
+    }
+
+    /// The first waiter ahead of the one at `position`, and in its way, that it must not pass: one of
+    /// `refused`, or one that was passed `bypass_max` times.
+    pub(crate) fn not_to_be_passed(
+        &self,
+        position: usize,
+        refused: &[TrxId],
+        config: &LockConfig,
+    ) -> Option<TrxId> {
+        if refused.is_empty() && config.bypass_max == u32::MAX {
+            return None;
+        }
+        self.waiters_ahead(position, config.bypass_blocked_waiters)
+            .map(|at| &self.locks[at])
+            .find(|other| other.bypassed >= config.bypass_max || refused.contains(&other.trx))
+            .map(|other| other.trx)
+    }
+
+    /// Counts the grant of the waiter at `position` against those ahead that it passes.
+    pub(crate) fn count_passed(&mut self, position: usize, config: &LockConfig) {
+        let passed: SmallVec<[usize; 8]> = self
+            .waiters_ahead(position, config.bypass_blocked_waiters)
+            .collect();
+        for at in passed {
+            self.locks[at].bypassed += 1;
+        }
+    }
+
+    /// How many wait for this record.
+    pub(crate) fn waiting_on(&self, heap: HeapNo) -> usize {
+        self.on(heap).filter(|lock| lock.is_waiting()).count()
     }
 
     /// Adds the lock to a granted structure of its kind if the rules allow it. `None` if a new

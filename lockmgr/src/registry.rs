@@ -9,7 +9,7 @@ use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
 use crate::digest::inheritance_code;
-use crate::{Inheritance, PageAddress, TableId, TrxId};
+use crate::{Inheritance, PageAddress, Party, Seniority, TableId, TrxId};
 
 /// Where a lock structure is queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -29,11 +29,26 @@ pub(crate) struct Held {
     pub(crate) place: Place,
 }
 
+/// Whether a transaction has to roll back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// Not that anybody knew.
+    Alive,
+    /// It was wounded while it ran, and has not been told yet.
+    Wounded,
+    /// It has been told.
+    Told,
+}
+
 /// What is known of one transaction.
 #[derive(Clone, Debug)]
 struct Entry {
     undo_records: u64,
+    seniority: Seniority,
     inheritance: Inheritance,
+    fate: Fate,
+    /// It waits, or did a moment ago: whoever lets its locks go has to look.
+    waits: bool,
     /// It has begun to let its locks go: it has no implicit locks any more.
     releasing: bool,
     next_sequence: u64,
@@ -42,13 +57,16 @@ struct Entry {
 }
 
 impl Entry {
-    fn new() -> Self {
+    fn new(seniority: Seniority, held: Vec<Held>) -> Self {
         Entry {
             undo_records: 0,
+            seniority,
             inheritance: Inheritance::ALL,
+            fate: Fate::Alive,
+            waits: false,
             releasing: false,
             next_sequence: 0,
-            held: Vec::new(),
+            held,
         }
     }
 
@@ -60,21 +78,57 @@ impl Entry {
     }
 }
 
-type Shard = FxHashMap<TrxId, Entry>;
+/// Memory of ended lists that a shard keeps for the next ones.
+const SPARES_MAX: usize = 16;
+
+/// Longest list whose memory is kept.
+const SPARE_CAPACITY_MAX: usize = 256;
+
+/// The transactions whose ids end alike.
+#[derive(Debug, Default)]
+struct Shard {
+    entries: FxHashMap<TrxId, Entry>,
+    spares: Vec<Vec<Held>>,
+}
+
+impl Clone for Shard {
+    fn clone(&self) -> Self {
+        Shard {
+            entries: self.entries.clone(),
+            spares: Vec::new(),
+        }
+    }
+}
+
+/// A shard on cache lines of its own.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Padded(Mutex<Shard>);
+
+/// What a transaction leaves behind when it begins to let its locks go.
+#[derive(Debug, Default)]
+pub(crate) struct Ending {
+    /// Its structures so far, in order of creation.
+    pub(crate) held: Vec<Held>,
+    /// It may be waiting.
+    pub(crate) waits: bool,
+    /// It was wounded, and ends without ever having been told.
+    pub(crate) wounded: bool,
+}
 
 /// All known transactions, sharded by identity.
 ///
 /// Its latches are the last in the latch order and are held one at a time, never across a call.
 #[derive(Debug)]
 pub(crate) struct Registry {
-    shards: Box<[Mutex<Shard>]>,
+    shards: Box<[Padded]>,
 }
 
 impl Registry {
     /// An empty registry of that many shards, a power of two.
     pub(crate) fn new(shards: u32) -> Self {
         Registry {
-            shards: (0..shards).map(|_| Mutex::default()).collect(),
+            shards: (0..shards).map(|_| Padded::default()).collect(),
         }
     }
 
@@ -84,23 +138,25 @@ impl Registry {
             shards: self
                 .shards
                 .iter()
-                .map(|shard| Mutex::new(shard.lock().clone()))
+                .map(|shard| Padded(Mutex::new(shard.0.lock().clone())))
                 .collect(),
         }
     }
 
     fn shard(&self, trx: TrxId) -> &Mutex<Shard> {
         let mask = self.shards.len() as u64 - 1;
-        &self.shards[(trx.0 & mask) as usize]
+        &self.shards[(trx.0 & mask) as usize].0
     }
 
     fn with<R>(&self, trx: TrxId, read: impl FnOnce(&mut Entry) -> R) -> Option<R> {
-        self.shard(trx).lock().get_mut(&trx).map(read)
+        self.shard(trx).lock().entries.get_mut(&trx).map(read)
     }
 
     /// Makes a transaction known.
-    pub(crate) fn begin(&self, trx: TrxId) {
-        let before = self.shard(trx).lock().insert(trx, Entry::new());
+    pub(crate) fn begin(&self, trx: TrxId, seniority: Seniority) {
+        let mut shard = self.shard(trx).lock();
+        let memory = shard.spares.pop().unwrap_or_default();
+        let before = shard.entries.insert(trx, Entry::new(seniority, memory));
         assert!(before.is_none(), "transaction {trx} began twice");
     }
 
@@ -109,24 +165,77 @@ impl Registry {
         self.with(trx, |entry| !entry.releasing).unwrap_or(false)
     }
 
-    /// Notes that the transaction begins to let its locks go.
-    pub(crate) fn begin_release(&self, trx: TrxId) {
-        self.with(trx, |entry| entry.releasing = true);
+    /// The transaction begins to let its locks go: from now on it has no implicit ones. Its list is
+    /// taken away, to be let go; others may still add to what is then a new one.
+    pub(crate) fn begin_release(&self, trx: TrxId) -> Ending {
+        let end = |entry: &mut Entry| {
+            entry.releasing = true;
+            Ending {
+                held: std::mem::take(&mut entry.held),
+                waits: entry.waits,
+                wounded: std::mem::replace(&mut entry.fate, Fate::Told) == Fate::Wounded,
+            }
+        };
+        self.with(trx, end).unwrap_or_default()
     }
 
-    /// Takes the list of structures away, to be let go. Forgets the transaction if the list is
-    /// empty: nothing can be added any more, since whatever others add is derived from a lock that
-    /// the transaction still has in some queue.
-    pub(crate) fn take_held(&self, trx: TrxId) -> Vec<Held> {
+    /// What others have added since the list was last taken. Forgets the transaction if that is
+    /// nothing: nothing can be added any more, since whatever others add is derived from a lock that
+    /// the transaction still has in some queue. `memory` is a list that nobody needs any longer.
+    pub(crate) fn take_held(&self, trx: TrxId, mut memory: Vec<Held>) -> Vec<Held> {
         let mut shard = self.shard(trx).lock();
-        let Some(entry) = shard.get_mut(&trx) else {
+        let Some(entry) = shard.entries.get_mut(&trx) else {
             return Vec::new();
         };
-        if entry.held.is_empty() {
-            shard.remove(&trx);
-            return Vec::new();
+        if !entry.held.is_empty() {
+            return std::mem::take(&mut entry.held);
         }
-        std::mem::take(&mut entry.held)
+        shard.entries.remove(&trx);
+        if shard.spares.len() < SPARES_MAX && memory.capacity() <= SPARE_CAPACITY_MAX {
+            memory.clear();
+            shard.spares.push(memory);
+        }
+        Vec::new()
+    }
+
+    /// Notes that the transaction begins to wait, or no longer does.
+    pub(crate) fn set_waits(&self, trx: TrxId, waits: bool) {
+        self.with(trx, |entry| entry.waits = waits);
+    }
+
+    /// Notes that the transaction is to roll back when it next asks for anything, unless it ends or
+    /// was told so already. Returns its fate before; `None` if it is not known.
+    pub(crate) fn wound(&self, trx: TrxId) -> Option<Fate> {
+        self.with(trx, |entry| {
+            let before = entry.fate;
+            if before == Fate::Alive {
+                entry.fate = Fate::Wounded;
+            }
+            before
+        })
+    }
+
+    /// Whether the transaction is to roll back and does not know.
+    pub(crate) fn is_wounded(&self, trx: TrxId) -> bool {
+        self.with(trx, |entry| entry.fate == Fate::Wounded)
+            .unwrap_or(false)
+    }
+
+    /// The transaction is told that it has to roll back. Returns its fate before.
+    pub(crate) fn tell(&self, trx: TrxId) -> Option<Fate> {
+        self.with(trx, |entry| std::mem::replace(&mut entry.fate, Fate::Told))
+    }
+
+    /// How the transaction looks to a policy, while it is known.
+    pub(crate) fn party(&self, trx: TrxId) -> Option<Party> {
+        self.with(trx, |entry| Party {
+            trx,
+            age: entry.seniority.age.unwrap_or(trx.0),
+            restarts: entry.seniority.restarts,
+            priority: entry.seniority.priority,
+            undo_records: entry.undo_records,
+            structures: entry.held.len() as u64,
+        })
     }
 
     /// Sets the number of undo records.
@@ -180,11 +289,24 @@ impl Registry {
         self.with(trx, |entry| {
             let Entry {
                 undo_records,
+                // Ages count by their order, which is written apart.
+                seniority:
+                    Seniority {
+                        age: _,
+                        restarts,
+                        priority,
+                    },
                 inheritance,
+                fate,
+                // Those who wait are written apart.
+                waits: _,
                 releasing,
                 next_sequence: _,
                 held,
             } = entry;
+            out.write_u32(*restarts);
+            out.write_i32(*priority);
+            out.write_u8(*fate as u8);
             out.write_u64(*undo_records);
             out.write_u8(inheritance_code(*inheritance));
             out.write_u8(u8::from(*releasing));
@@ -192,17 +314,11 @@ impl Registry {
         });
     }
 
-    /// Undo records plus lock structures.
-    pub(crate) fn weight(&self, trx: TrxId) -> u64 {
-        self.with(trx, |entry| entry.undo_records + entry.held.len() as u64)
-            .unwrap_or(0)
-    }
-
     /// All known transactions, ascending.
     pub(crate) fn transactions(&self) -> Vec<TrxId> {
         let mut all: Vec<TrxId> = Vec::new();
         for shard in &self.shards {
-            all.extend(shard.lock().keys());
+            all.extend(shard.0.lock().entries.keys());
         }
         all.sort_unstable();
         all

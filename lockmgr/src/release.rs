@@ -1,11 +1,13 @@
 //! Letting locks go, and ending waits.
 
-use crate::grant::{ByArrival, ByWeight, GrantPolicy, Grants, Released, Weights};
+use std::sync::atomic::Ordering;
+
+use crate::grant::{Grants, Order, Released, grant};
 use crate::queue::{PageQueue, RecordLock};
-use crate::registry::{Held, Place};
-use crate::shard::{TableShard, World};
+use crate::registry::{Ending, Held, Place};
+use crate::shard::TableShard;
 use crate::table::LockTable;
-use crate::waits::Wait;
+use crate::waits::{Wait, WaitEnd};
 use crate::{
     LockMode, LockSpan, Micros, PageAddress, RecordAddress, TableId, TableMode, TrxId, Wake, Wakeup,
 };
@@ -16,7 +18,7 @@ impl LockTable {
     /// stays the transaction's, even when it is empty.
     pub fn release_record(&self, trx: TrxId, at: RecordAddress, mode: LockMode) -> Vec<Wakeup> {
         let mut wakeups = Vec::new();
-        self.with_page(at.page, |queue, weights| {
+        self.with_page(at.page, |queue, order| {
             let given_back = |lock: &RecordLock| {
                 lock.trx == trx
                     && lock.mode == mode
@@ -27,14 +29,10 @@ impl LockTable {
             if let Some(position) = queue.locks().iter().position(given_back) {
                 queue.clear(position, at.heap);
                 let heaps = crate::heap_set::HeapSet::single(at.heap);
-                self.grant_after(
-                    queue,
-                    &Released { trx, heaps: &heaps },
-                    weights,
-                    &mut wakeups,
-                );
+                self.grant_after(queue, &Released { trx, heaps: &heaps }, order, &mut wakeups);
             }
         });
+        self.judge_new_edges(&mut wakeups);
         wakeups
     }
 
@@ -52,23 +50,28 @@ impl LockTable {
             self.registry.remove(trx, sequence);
             self.remove_table_lock(&mut shard, table, trx, sequence, &mut wakeups);
         }
+        drop(shard);
+        self.judge_new_edges(&mut wakeups);
         wakeups
     }
 
     /// The transaction is no longer active, and all its locks are let go, newest first. It is
     /// then unknown. If it still waited (its client went away), the wait ends without a wake-up.
     pub fn release_all(&self, trx: TrxId) -> Vec<Wakeup> {
-        self.registry.begin_release(trx);
         let mut wakeups = Vec::new();
-        if self.waits.lock().of(trx).is_some() {
-            wakeups = self.cancel_wait(trx);
+        let Ending {
+            mut held,
+            waits,
+            wounded,
+        } = self.registry.begin_release(trx);
+        if wounded {
+            self.wounds.fetch_sub(1, Ordering::AcqRel);
+        }
+        if waits {
+            self.end_wait(trx, None, WaitEnd::Withdrawn, &mut wakeups);
         }
         loop {
-            let held = self.registry.take_held(trx);
-            if held.is_empty() {
-                return wakeups;
-            }
-            for Held { sequence, place } in held.into_iter().rev() {
+            for &Held { sequence, place } in held.iter().rev() {
                 match place {
                     Place::Page(page) => self.let_go(page, trx, sequence, &mut wakeups),
                     Place::Table(table) => {
@@ -77,52 +80,34 @@ impl LockTable {
                     }
                 }
             }
+            held = self.registry.take_held(trx, held);
+            if held.is_empty() {
+                self.judge_new_edges(&mut wakeups);
+                return wakeups;
+            }
         }
     }
 
     /// Takes one structure out of its page's queue, unless it is gone.
     fn let_go(&self, page: PageAddress, trx: TrxId, sequence: u64, wakeups: &mut Vec<Wakeup>) {
-        self.with_page(page, |queue, weights| {
+        self.with_page(page, |queue, order| {
             if let Some(position) = queue.position(trx, sequence) {
                 let lock = queue.remove(position);
                 let released = Released {
                     trx,
                     heaps: &lock.heaps,
                 };
-                self.grant_after(queue, &released, weights, wakeups);
+                self.grant_after(queue, &released, order, wakeups);
             }
         });
     }
 
-    /// Changes a page's queue, if it has one, under its shard's latch; or with everything latched
-    /// if somebody waits there and grants go by weight, since weights are the whole graph's.
-    fn with_page(&self, page: PageAddress, change: impl FnOnce(&mut PageQueue, Option<&Weights>)) {
-        {
-            let mut shard = self.pages.latch_page(page);
-            let Some(queue) = shard.get_mut(page) else {
-                return;
-            };
-            if queue.waiting() == 0 || !self.grants_by_weight() {
-                change(queue, None);
-                shard.drop_if_empty(page);
-                return;
-            }
-        }
-        let mut world = self.latch_all();
-        let weights = self.grant_weights(&world);
-        let shard = world.page_shard(page);
-        if let Some(queue) = shard.get_mut(page) {
-            change(queue, weights.as_ref());
-            shard.drop_if_empty(page);
-        }
-    }
-
     /// Grants what may be granted now that some of a page's locks are gone.
-    pub(crate) fn grant_after(
+    fn grant_after(
         &self,
         queue: &mut PageQueue,
         released: &Released<'_>,
-        weights: Option<&Weights>,
+        order: &Order,
         wakeups: &mut Vec<Wakeup>,
     ) {
         if queue.waiting() == 0 {
@@ -131,10 +116,7 @@ impl LockTable {
         let Grants {
             granted,
             edges_changed,
-        } = match weights {
-            None => ByArrival.grant(queue, released, &self.config),
-            Some(weights) => ByWeight { weights }.grant(queue, released, &self.config),
-        };
+        } = grant(queue, released, order, &self.config);
         for trx in granted {
             self.end_granted_wait(trx, wakeups);
         }
@@ -142,11 +124,15 @@ impl LockTable {
     }
 
     fn end_granted_wait(&self, trx: TrxId, wakeups: &mut Vec<Wakeup>) {
-        let wait = self.waits.lock().end(trx);
+        let wait = self
+            .waits
+            .lock()
+            .end(trx, WaitEnd::Granted, self.moments.now());
         assert!(
             wait.is_some(),
             "transaction {trx} was granted a lock that it did not wait for"
         );
+        self.registry.set_waits(trx, false);
         wakeups.push(Wakeup {
             trx,
             wake: Wake::Granted,
@@ -178,30 +164,36 @@ impl LockTable {
     /// Takes back the transaction's waiting request, if it has one (a client that went away). The
     /// transaction itself gets no wake-up.
     pub fn cancel_wait(&self, trx: TrxId) -> Vec<Wakeup> {
-        let mut world = self.latch_all();
         let mut wakeups = Vec::new();
-        self.cancel(&mut world, trx, &mut wakeups);
+        self.end_wait(trx, None, WaitEnd::Withdrawn, &mut wakeups);
+        self.judge_new_edges(&mut wakeups);
         wakeups
     }
 
-    /// Times out the waits whose moment has come.
+    /// Says what time it is. Time never goes back.
+    pub fn set_time(&self, now: Micros) {
+        self.moments.advance(now);
+    }
+
+    /// Says what time it is, and times out the waits whose moment has come.
     pub fn expire(&self, now: Micros) -> Vec<Wakeup> {
-        let due = |first: Option<(Micros, TrxId)>| first.filter(|&(moment, _)| moment <= now);
+        self.set_time(now);
         let mut wakeups = Vec::new();
-        if due(self.waits.lock().next_expiry()).is_none() {
-            return wakeups;
-        }
-        let mut world = self.latch_all();
         loop {
-            let first = due(self.waits.lock().next_expiry());
-            let Some((_, trx)) = first else {
+            let due = {
+                let waits = self.waits.lock();
+                let first = waits.next_expiry().filter(|&(moment, _)| moment <= now);
+                first.and_then(|(_, trx)| Some((trx, waits.of(trx)?.started)))
+            };
+            let Some((trx, epoch)) = due else {
+                self.judge_new_edges(&mut wakeups);
                 return wakeups;
             };
-            wakeups.push(Wakeup {
-                trx,
-                wake: Wake::TimedOut,
-            });
-            self.cancel(&mut world, trx, &mut wakeups);
+            let first = wakeups.len();
+            if self.end_wait(trx, Some(epoch), WaitEnd::TimedOut, &mut wakeups) {
+                let wake = Wake::TimedOut;
+                wakeups.insert(first, Wakeup { trx, wake });
+            }
         }
     }
 
@@ -211,38 +203,85 @@ impl LockTable {
         self.waits.lock().next_expiry().map(|(moment, _)| moment)
     }
 
-    /// Ends a wait by taking its structure away, and grants what may be granted then. The caller
-    /// tells the transaction, if it was waiting at all.
-    pub(crate) fn cancel(&self, world: &mut World<'_>, trx: TrxId, wakeups: &mut Vec<Wakeup>) {
-        let Some(wait) = self.waits.lock().of(trx) else {
-            return;
-        };
-        let weights = self.grant_weights(world);
-        let Wait {
-            place, sequence, ..
-        } = wait;
-        self.waits.lock().end(trx);
-        self.registry.remove(trx, sequence);
-        match place {
-            Place::Table(table) => {
-                self.remove_table_lock(world.table_shard(table), table, trx, sequence, wakeups);
+    /// Ends a wait, if it is still the one of that epoch, by taking its structure away, and grants
+    /// what may be granted then. Whoever gets `true` owes the transaction a wake-up.
+    pub(crate) fn end_wait(
+        &self,
+        trx: TrxId,
+        epoch: Option<u64>,
+        end: WaitEnd,
+        wakeups: &mut Vec<Wakeup>,
+    ) -> bool {
+        loop {
+            let Some(wait) = self.waits.lock().of(trx) else {
+                return false;
+            };
+            if epoch.is_some_and(|epoch| epoch != wait.started) {
+                return false;
             }
-            Place::Page(page) => {
-                let shard = world.page_shard(page);
-                let queue = shard
-                    .get_mut(page)
-                    .expect("a waiting structure is in its queue");
-                let position = queue
-                    .position(trx, sequence)
-                    .expect("a waiting structure is in its queue");
-                let lock = queue.remove(position);
-                let released = Released {
-                    trx,
-                    heaps: &lock.heaps,
-                };
-                self.grant_after(queue, &released, weights.as_ref(), wakeups);
-                shard.drop_if_empty(page);
+            let ended = match wait.place {
+                Place::Table(table) => self.end_table_wait(trx, &wait, table, end, wakeups),
+                Place::Page(page) => self.end_page_wait(trx, &wait, page, end, wakeups),
+            };
+            if ended {
+                return true;
             }
         }
+    }
+
+    /// Ends the wait unless it is another one by now. The caller has latched its place.
+    fn claim_wait(&self, trx: TrxId, wait: &Wait, end: WaitEnd) -> bool {
+        let mut waits = self.waits.lock();
+        if waits.of(trx).as_ref() != Some(wait) {
+            return false;
+        }
+        waits.end(trx, end, self.moments.now());
+        drop(waits);
+        self.registry.set_waits(trx, false);
+        self.registry.remove(trx, wait.sequence);
+        true
+    }
+
+    fn end_table_wait(
+        &self,
+        trx: TrxId,
+        wait: &Wait,
+        table: TableId,
+        end: WaitEnd,
+        wakeups: &mut Vec<Wakeup>,
+    ) -> bool {
+        let mut shard = self.tables.latch_table(table);
+        let claimed = self.claim_wait(trx, wait, end);
+        if claimed {
+            self.remove_table_lock(&mut shard, table, trx, wait.sequence, wakeups);
+        }
+        claimed
+    }
+
+    fn end_page_wait(
+        &self,
+        trx: TrxId,
+        wait: &Wait,
+        page: PageAddress,
+        end: WaitEnd,
+        wakeups: &mut Vec<Wakeup>,
+    ) -> bool {
+        let mut claimed = false;
+        self.with_page(page, |queue, order| {
+            claimed = self.claim_wait(trx, wait, end);
+            if !claimed {
+                return;
+            }
+            let position = queue
+                .position(trx, wait.sequence)
+                .expect("a waiting structure is in its queue");
+            let lock = queue.remove(position);
+            let released = Released {
+                trx,
+                heaps: &lock.heaps,
+            };
+            self.grant_after(queue, &released, order, wakeups);
+        });
+        claimed
     }
 }

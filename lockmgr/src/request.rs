@@ -77,7 +77,10 @@ pub enum Outcome {
     Waiting,
     /// There was a conflict and the request asked not to wait.
     Refused,
-    /// The requester was chosen as a deadlock's victim: it must roll back wholly.
+    /// There was a conflict, and as many wait already as may.
+    QueueFull,
+    /// The requester was chosen as a deadlock's victim, or died to prevent one: it must roll back
+    /// wholly.
     Victim,
 }
 
@@ -88,7 +91,7 @@ pub enum Wake {
     Granted,
     /// Its request was dropped because the record went away: ask again.
     Retry,
-    /// It was chosen as a deadlock's victim: it must roll back wholly.
+    /// It was chosen as a deadlock's victim, or died to prevent one: it must roll back wholly.
     Victim,
     /// Its wait timed out.
     TimedOut,

@@ -1,6 +1,7 @@
 //! The latched parts of the lock table, and latching all of them at once.
 
 use std::collections::BTreeMap;
+use std::collections::hash_map::Entry;
 
 use parking_lot::{Mutex, MutexGuard};
 use rustc_hash::FxHashMap;
@@ -17,6 +18,8 @@ const SPARES_MAX: usize = 16;
 #[derive(Debug, Default)]
 pub(crate) struct PageShard {
     queues: FxHashMap<PageAddress, PageQueue>,
+    /// Requests so far.
+    pub(crate) requests: u64,
     spares: Vec<Vec<RecordLock>>,
 }
 
@@ -24,6 +27,7 @@ impl Clone for PageShard {
     fn clone(&self) -> Self {
         PageShard {
             queues: self.queues.clone(),
+            requests: self.requests,
             spares: Vec::new(),
         }
     }
@@ -42,24 +46,41 @@ impl PageShard {
 
     /// The page's queue, made if need be. The caller adds a lock to it.
     pub(crate) fn get_or_new(&mut self, page: PageAddress) -> &mut PageQueue {
-        let PageShard { queues, spares } = self;
+        let PageShard { queues, spares, .. } = self;
         queues.entry(page).or_insert_with(|| {
             // Most pages have one structure: a vector would make room for four at once.
             PageQueue::reusing(spares.pop().unwrap_or_else(|| Vec::with_capacity(1)))
         })
     }
 
-    /// Drops the page's queue if it has become empty.
-    pub(crate) fn drop_if_empty(&mut self, page: PageAddress) {
-        if self.queues.get(&page).is_some_and(PageQueue::is_empty) {
-            let queue = self
-                .queues
-                .remove(&page)
-                .expect("it was there a moment ago");
-            if self.spares.len() < SPARES_MAX {
-                self.spares.push(queue.into_memory());
+    /// Changes the page's queue, if it has one and `may` says so of it, and drops it if it is empty then.
+    /// `None` if it has none or may not.
+    pub(crate) fn change<R>(
+        &mut self,
+        page: PageAddress,
+        may: impl FnOnce(&PageQueue) -> bool,
+        change: impl FnOnce(&mut PageQueue) -> R,
+    ) -> Option<R> {
+        let PageShard { queues, spares, .. } = self;
+        let Entry::Occupied(mut slot) = queues.entry(page) else {
+            return None;
+        };
+        if !may(slot.get()) {
+            return None;
+        }
+        let changed = change(slot.get_mut());
+        if slot.get().is_empty() {
+            let queue = slot.remove();
+            if spares.len() < SPARES_MAX {
+                spares.push(queue.into_memory());
             }
         }
+        Some(changed)
+    }
+
+    /// Drops the page's queue if it has become empty.
+    pub(crate) fn drop_if_empty(&mut self, page: PageAddress) {
+        self.change(page, PageQueue::is_empty, |_| ());
     }
 
     /// All queues, in no particular order.
@@ -69,7 +90,26 @@ impl PageShard {
 }
 
 /// The queues of some tables.
-pub(crate) type TableShard = BTreeMap<TableId, TableQueue>;
+#[derive(Clone, Debug, Default)]
+pub(crate) struct TableShard {
+    queues: BTreeMap<TableId, TableQueue>,
+    /// Requests so far.
+    pub(crate) requests: u64,
+}
+
+impl std::ops::Deref for TableShard {
+    type Target = BTreeMap<TableId, TableQueue>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.queues
+    }
+}
+
+impl std::ops::DerefMut for TableShard {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        &mut self.queues
+    }
+}
 
 /// A shard on cache lines of its own, so that neighbours' latches don't slow each other down.
 #[derive(Debug, Default)]
@@ -129,6 +169,12 @@ fn table_hash(table: TableId) -> u64 {
 }
 
 impl Shards<PageShard> {
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        let of = |shard: &Padded<PageShard>| shard.0.lock().requests;
+        self.shards.iter().map(of).sum()
+    }
+
     /// Latches the shard of one page.
     pub(crate) fn latch_page(&self, page: PageAddress) -> MutexGuard<'_, PageShard> {
         self.latch(page_hash(page))
@@ -136,6 +182,12 @@ impl Shards<PageShard> {
 }
 
 impl Shards<TableShard> {
+    /// Requests so far.
+    pub(crate) fn requests(&self) -> u64 {
+        let of = |shard: &Padded<TableShard>| shard.0.lock().requests;
+        self.shards.iter().map(of).sum()
+    }
+
     /// Latches the shard of one table.
     pub(crate) fn latch_table(&self, table: TableId) -> MutexGuard<'_, TableShard> {
         self.latch(table_hash(table))
@@ -169,11 +221,6 @@ impl<'a> World<'a> {
     /// The shard of a page.
     pub(crate) fn page_shard(&mut self, page: PageAddress) -> &mut PageShard {
         &mut self.pages[self.page_shards.index(page_hash(page))]
-    }
-
-    /// The shard of a table.
-    pub(crate) fn table_shard(&mut self, table: TableId) -> &mut TableShard {
-        &mut self.tables[self.table_shards.index(table_hash(table))]
     }
 
     /// A page's queue, if it has one.

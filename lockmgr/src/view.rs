@@ -54,7 +54,7 @@ pub struct DeadlockMember {
     pub wanted: LockInfo,
     /// The lock of the next member that blocks it.
     pub blocked_by: LockInfo,
-    /// Everything that it held when the cycle was found.
+    /// Everything that it held when the cycle was found; empty in cycles of more than 32.
     pub holds: Vec<LockInfo>,
     /// Its weight when the victim was chosen.
     pub weight: u64,

@@ -6,7 +6,7 @@
 mod support;
 
 use gaplock_lockmgr::{
-    Answer, DetectorKind, GrantKind, LockConfig, LockMode, LockSpan, LockTable, OnConflict,
+    Answer, Beyond, DetectorKind, GrantKind, LockConfig, LockMode, LockSpan, LockTable, OnConflict,
     Outcome, StructReuse, TableId, TableMode, TableRequest, TrxId, VictimKind, Wake, Wakeup,
 };
 use proptest::prelude::*;
@@ -114,7 +114,8 @@ fn rules() -> impl Strategy<Value = LockConfig> {
     let detector = prop_oneof![
         Just(DetectorKind::DepthFirst {
             depth: 200,
-            steps: 1_000_000
+            steps: 1_000_000,
+            beyond: Beyond::RequesterDies,
         }),
         Just(DetectorKind::BackgroundOneEdge),
         Just(DetectorKind::Brent),
@@ -144,6 +145,8 @@ fn rules() -> impl Strategy<Value = LockConfig> {
             next_key_upgrade_asks_gap: upgrade,
             bypass_blocked_waiters: bypass,
             keep_provenance: provenance,
+            bypass_max: u32::MAX,
+            ..LockConfig::DEFAULT
         },
     )
 }

@@ -3,7 +3,8 @@
 mod support;
 
 use gaplock_lockmgr::{
-    Answer, DetectorKind, LockConfig, LockMode, LockSpan, LockTable, Outcome, TrxId, VictimKind,
+    Answer, Beyond, DetectorKind, LockConfig, LockMode, LockSpan, LockTable, Outcome, TrxId,
+    VictimKind,
 };
 use support::request;
 
@@ -118,6 +119,7 @@ fn the_depth_limit_is_exact() {
         detector: DetectorKind::DepthFirst {
             depth,
             steps: 1_000_000,
+            beyond: Beyond::RequesterDies,
         },
         ..support::ARRIVAL
     };

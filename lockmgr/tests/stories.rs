@@ -23,9 +23,9 @@ use std::fmt::Write as _;
 use std::path::Path;
 
 use gaplock_lockmgr::{
-    Answer, DetectorKind, GrantKind, HeapNo, Inheritance, LockConfig, LockInfo, LockMode, LockSpan,
-    LockTable, LockTarget, OnConflict, Origin, Outcome, PageAddress, RecordAddress, RecordRequest,
-    TableId, TableMode, TableRequest, TrxId, VictimKind, Wake, Wakeup,
+    Answer, Beyond, DetectorKind, GrantKind, HeapNo, Inheritance, LockConfig, LockInfo, LockMode,
+    LockSpan, LockTable, LockTarget, OnConflict, Origin, Outcome, PageAddress, RecordAddress,
+    RecordRequest, TableId, TableMode, TableRequest, TrxId, VictimKind, Wake, Wakeup,
 };
 
 #[test]
@@ -163,12 +163,14 @@ fn rules(words: &[&str]) -> LockConfig {
                 config.detector = DetectorKind::DepthFirst {
                     depth: 1,
                     steps: 1_000_000,
+                    beyond: Beyond::RequesterDies,
                 }
             }
             "short" => {
                 config.detector = DetectorKind::DepthFirst {
                     depth: 200,
                     steps: 2,
+                    beyond: Beyond::RequesterDies,
                 }
             }
             "nobody-looks" => config.detector = DetectorKind::Off,
@@ -338,6 +340,7 @@ fn answer(out: &mut String, requester: Option<(&LockTable, TrxId)>, answer: &Ans
             Outcome::Granted { newly: false } => "granted, nothing stored".to_owned(),
             Outcome::Waiting => format!("waits for {}", blockers(table, trx)),
             Outcome::Refused => "refused".to_owned(),
+            Outcome::QueueFull => "queue full".to_owned(),
             Outcome::Victim => "victim".to_owned(),
         };
         let _ = writeln!(out, "{trx}: {text}");

@@ -66,7 +66,7 @@ impl World {
         self.deliver(&answer.wakeups);
         match answer.outcome {
             Outcome::Granted { .. } => true,
-            Outcome::Victim | Outcome::Refused => false,
+            Outcome::Victim | Outcome::Refused | Outcome::QueueFull => false,
             Outcome::Waiting => {
                 self.deliver(&self.table.sweep().wakeups);
                 match self.park(trx) {

@@ -75,6 +75,8 @@ pub(super) enum Command {
     Check(CheckArguments),
     /// Print the log of a database.
     Log(LogArguments),
+    /// Measure locking policies and the lock table.
+    Bench(super::bench::BenchArguments),
 }
 
 /// Which profiles, and with which facts changed.

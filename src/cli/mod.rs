@@ -2,6 +2,7 @@
 
 mod advise;
 mod args;
+mod bench;
 mod check;
 mod conform;
 mod diagnostics;
@@ -74,6 +75,7 @@ pub(crate) fn main() -> ExitCode {
         Command::Stress(options) => stress::stress(options, &mut output),
         Command::Check(options) => check::check(options, &mut output),
         Command::Log(options) => log::log(options, &mut output),
+        Command::Bench(options) => bench::bench(options, &mut output),
     };
     output.flush();
     match result {

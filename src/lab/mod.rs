@@ -2,6 +2,7 @@
 //! recordings of real servers.
 
 pub mod advise;
+pub mod bench;
 mod chance;
 pub mod conform;
 pub mod explore;

@@ -21,7 +21,7 @@ use std::sync::Arc;
 
 use gaplock_engine::db::{Deadlock, LockRow, RecoveryReport};
 use gaplock_engine::error::RollbackScope;
-use gaplock_engine::profile::{Detection, Profile};
+use gaplock_engine::profile::Profile;
 use gaplock_lockmgr::{TrxId, Wake};
 
 use super::machine::Machine;
@@ -385,7 +385,8 @@ impl World {
         self.seat(name).state = state;
         self.collect();
         // This detector works when a wait begins, if not always in the same critical section.
-        if self.server.engine.profile().detection == Detection::Brent && self.needs_sweep() {
+        let checks_put_off = !self.server.engine.detects_in_background();
+        if checks_put_off && self.needs_sweep() {
             self.sweep();
         }
         match step {

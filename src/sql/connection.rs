@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use gaplock_engine::db::{Durability, EngineConfig};
 use gaplock_engine::error::StoreError;
-use gaplock_engine::profile::{Detection, Profile};
+use gaplock_engine::profile::Profile;
 use gaplock_wal::{Disk, FileDisk, MemoryDisk};
 
 use super::background::Background;
@@ -175,7 +175,7 @@ fn new_identity() -> u64 {
 /// Sleeps until the session may go on, or its time is up.
 fn sleep(shared: &Shared, session: &Session, what: &WaitFor) {
     let server = &shared.server;
-    let background = server.engine.profile().detection == Detection::BackgroundOneEdge;
+    let background = server.engine.detects_in_background();
     if background {
         server.engine.sweep_deadlocks();
     }

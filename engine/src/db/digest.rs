@@ -262,6 +262,8 @@ impl Engine {
             foreign_key_checks,
             auto_increment_locks,
             last_inheritance,
+            seniority,
+            previous,
             // Up to where the log must be durable before it is acknowledged: it decides no lock.
             seen: _,
         } = trx;
@@ -285,7 +287,9 @@ impl Engine {
             *foreign_key_checks,
         ];
         flags.iter().for_each(|flag| out.write_u8(u8::from(*flag)));
-        let rest = (auto_increment_locks, last_inheritance, arriving);
+        // Only those who try again have an age of their own; nobody who plays schedules does.
+        let seniority = (seniority, previous.filter(|_| seniority.age.is_some()));
+        let rest = (auto_increment_locks, last_inheritance, arriving, seniority);
         DebugText::write(&rest, out, &|trx| trx);
         Ok(())
     }

@@ -27,7 +27,9 @@ mod waits;
 
 use std::sync::{Arc, atomic::AtomicU64};
 
-use gaplock_lockmgr::{DetectorKind, GrantKind, LockConfig, LockTable, StructReuse, VictimKind};
+use gaplock_lockmgr::{
+    Beyond, DetectorKind, GrantKind, LockConfig, LockTable, StructReuse, VictimKind,
+};
 use gaplock_wal::{Disk, Log, Lsn, MemoryDisk};
 use parking_lot::{Mutex, RwLock};
 
@@ -102,7 +104,14 @@ impl EngineConfig {
         }
     }
 
+    /// The lock table's rules: the profile's, and what its policy settings change.
     fn lock_config(&self) -> LockConfig {
+        let profile = &self.profile;
+        profile.policies.applied_to(self.server_lock_config())
+    }
+
+    /// The rules as the server has them.
+    fn server_lock_config(&self) -> LockConfig {
         let profile = &self.profile;
         LockConfig {
             shards: self.lock_shards,
@@ -110,6 +119,7 @@ impl EngineConfig {
                 Detection::DepthFirst => DetectorKind::DepthFirst {
                     depth: 200,
                     steps: 1_000_000,
+                    beyond: Beyond::RequesterDies,
                 },
                 Detection::BackgroundOneEdge => DetectorKind::BackgroundOneEdge,
                 Detection::Brent => DetectorKind::Brent,
@@ -133,7 +143,19 @@ impl EngineConfig {
             next_key_upgrade_asks_gap: profile.next_key_upgrade_asks_gap,
             bypass_blocked_waiters: profile.bypass_blocked_waiters,
             keep_provenance: self.keep_provenance,
+            bypass_max: u32::MAX,
+            ..LockConfig::DEFAULT
         }
+    }
+}
+
+/// An engine's lock table. Searches are timed where threads are real.
+fn lock_table(config: &EngineConfig) -> LockTable {
+    let table = LockTable::new(config.lock_config());
+    if config.record_wakeups {
+        table
+    } else {
+        table.timed_by(crate::blocking::stopwatch_ns)
     }
 }
 
@@ -188,7 +210,7 @@ impl Engine {
 
     fn assemble(config: EngineConfig, pool: BufferPool, next_id: u64) -> Self {
         Self {
-            locks: LockTable::new(config.lock_config()),
+            locks: lock_table(&config),
             waits: waits::Mailbox::new(config.record_wakeups),
             config,
             pool,

@@ -107,7 +107,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::InDoubt`] when the log cannot be made durable: opening the database anew decides.
-    /// [`Error::WritesRefused`] when a write had failed before: the transaction is rolled back.
+    /// [`Error::WritesRefused`] when a write had failed before, and [`Error::Deadlock`] when an older
+    /// transaction has wounded it (policy `wound-wait`): the transaction is rolled back.
     pub fn commit(&self, trx: &mut Trx) -> Result<(), Error> {
         let receipt = self.commit_early(trx)?;
         self.acknowledge(receipt)?;
@@ -125,13 +126,17 @@ impl Engine {
     /// commit is durable, this waits for the log.
     ///
     /// # Errors
-    /// [`Error::WritesRefused`], as [`Self::commit`].
+    /// [`Error::WritesRefused`] and [`Error::Deadlock`], as [`Self::commit`].
     pub fn commit_early(&self, trx: &mut Trx) -> Result<Receipt, Error> {
         if trx.has_changes()
             && let Some(cause) = self.failure()
         {
             Rollback::all().finish(self, trx)?;
             return Err(Error::writes_refused(cause));
+        }
+        if trx.id.is_some_and(|id| self.locks.is_wounded(id)) {
+            Rollback::all().finish(self, trx)?;
+            return Err(Error::Deadlock);
         }
         let mut in_doubt = Ok(());
         if let (true, true, Some(id)) = (self.holds_locks(), trx.has_changes(), trx.id) {
@@ -185,9 +190,11 @@ impl Engine {
         }
         let effects = std::mem::take(&mut trx.effects);
         let checks = trx.foreign_key_checks;
+        let previous = undone.then(|| trx.as_tried_again()).flatten();
         *trx = Trx::new(trx.isolation, trx.lock_wait_timeout);
         trx.foreign_key_checks = checks;
         trx.effects = effects;
+        trx.previous = previous;
         Receipt(seen)
     }
 

@@ -192,6 +192,7 @@ impl Engine {
     pub fn set_time(&self, now: u64) {
         self.now
             .fetch_max(now, std::sync::atomic::Ordering::Relaxed);
+        self.locks.set_time(now);
     }
 
     /// Says what time it is and times out the waits whose moment has come.
@@ -201,10 +202,21 @@ impl Engine {
         self.deliver_wakeups(woken);
     }
 
-    /// When the next wait times out.
+    /// When the next wait times out, or a detector wants to look at one that has lasted.
     #[must_use]
     pub fn next_expiry(&self) -> Option<u64> {
-        self.locks.next_expiry()
+        let sweep = self.locks.next_sweep();
+        self.locks.next_expiry().into_iter().chain(sweep).min()
+    }
+
+    /// Whether somebody has to call [`Self::sweep_deadlocks`] from time to time while others wait.
+    #[must_use]
+    pub fn detects_in_background(&self) -> bool {
+        use gaplock_lockmgr::Searches;
+        matches!(
+            self.locks.policies().searches(),
+            Searches::InBackground | Searches::AfterWaiting(_)
+        )
     }
 
     /// Lets a detector that works in the background look until it finds nothing more.

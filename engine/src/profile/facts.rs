@@ -317,6 +317,9 @@ pub enum ProfileError {
         /// What would be accepted.
         detail: String,
     },
+    /// No such policy, or not one of its values.
+    #[error(transparent)]
+    Policy(#[from] gaplock_lockmgr::SettingError),
 }
 
 impl Profile {
@@ -332,11 +335,15 @@ impl Profile {
         })
     }
 
-    /// Overrides one fact by name.
+    /// Overrides one fact by name, or with `policy.NAME` a policy of the lock table
+    /// ([`gaplock_lockmgr::SETTINGS`]).
     ///
     /// # Errors
     /// When there is no such fact, or the text is not one of its values.
     pub fn set(&mut self, name: &str, value: &str) -> Result<(), ProfileError> {
+        if let Some(policy) = name.strip_prefix("policy.") {
+            return Ok(self.policies.set(policy, value)?);
+        }
         if !FACTS.iter().any(|fact| fact.name == name) {
             return Err(ProfileError::UnknownFact {
                 name: name.to_owned(),

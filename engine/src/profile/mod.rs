@@ -6,12 +6,14 @@
 //! version.
 
 mod facts;
+mod policies;
 mod versions;
 
 use serde::{Deserialize, Serialize};
 
 pub use facts::{Evidence, FACTS, Fact, ProfileError, Standing};
-pub use versions::{find, for_release, is_recorded, names};
+pub use policies::PolicySettings;
+pub use versions::{MEASURED, find, for_release, is_recorded, names};
 
 use crate::types::Collation;
 
@@ -213,4 +215,7 @@ pub struct Profile {
     pub locks_of_waiters_show_waiting: bool,
     /// `innodb_lock_wait_timeout` in seconds.
     pub lock_wait_timeout: u32,
+    /// Policies of the lock table that the user sets, whatever the release has.
+    #[serde(default, skip_serializing_if = "PolicySettings::is_empty")]
+    pub policies: PolicySettings,
 }

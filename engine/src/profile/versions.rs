@@ -60,6 +60,10 @@ pub fn is_recorded(name: &str) -> bool {
     names().contains(&name) && !NOT.contains(&name)
 }
 
+/// The profile that measurements change policies of, unless told otherwise: it looks for deadlocks at
+/// each wait and grants by arrival.
+pub const MEASURED: &str = "mysql-5.7.37";
+
 /// A profile's name, and what makes it.
 type Constructor = (&'static str, fn() -> Profile);
 
@@ -130,6 +134,7 @@ fn mysql_5_5() -> Profile {
         update_writes_unread_columns: false,
         locks_of_waiters_show_waiting: false,
         lock_wait_timeout: 50,
+        policies: super::PolicySettings::default(),
     }
 }
 

@@ -65,7 +65,7 @@ impl Engine {
             return id;
         }
         let id = self.trxs.begin();
-        self.locks.begin(id);
+        self.locks.begin_as(id, trx.seniority);
         trx.id = Some(id);
         self.texts.register(id, &trx.statements);
         self.refresh_inheritance(trx);
@@ -206,6 +206,7 @@ impl Engine {
             }
             Outcome::Refused => Ok(Got::Refused),
             Outcome::Victim => Err(Error::Deadlock),
+            Outcome::QueueFull => Err(Error::LockWaitTimeout),
         }
     }
 

@@ -14,7 +14,7 @@ mod view;
 
 use std::sync::Arc;
 
-use gaplock_lockmgr::{LockMode, TrxId, Wakeup};
+use gaplock_lockmgr::{LockMode, Seniority, TrxId, Wakeup};
 use gaplock_wal::Lsn;
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,12 @@ pub struct Trx {
     pub(crate) foreign_key_checks: bool,
     pub(crate) auto_increment_locks: Vec<u64>,
     pub(crate) last_inheritance: Option<(bool, bool, bool)>,
+    /// What policies of the lock table that go by age or importance are told about it. Set before
+    /// it locks anything.
+    pub seniority: Seniority,
+    /// The seniority that the transaction before it had, which was rolled back, as one that is tried
+    /// again has it ([`Trx::try_again`]).
+    pub(crate) previous: Option<Seniority>,
 }
 
 /// What a step caused for others, handed on when the step has given back its latches.
@@ -119,7 +125,28 @@ impl Trx {
             foreign_key_checks: true,
             auto_increment_locks: Vec::new(),
             last_inheritance: None,
+            seniority: Seniority::default(),
+            previous: None,
         }
+    }
+
+    /// It tries again what the last transaction of this value did, which was rolled back: it keeps
+    /// that one's age, and has one restart more. Without this a victim is the youngest again, and may
+    /// be one for ever under policies that go by age.
+    pub fn try_again(&mut self) {
+        if let Some(previous) = self.previous.take() {
+            self.seniority = previous;
+        }
+    }
+
+    /// Its seniority, were it tried again.
+    pub(crate) fn as_tried_again(&self) -> Option<Seniority> {
+        let id = self.id?;
+        Some(Seniority {
+            age: self.seniority.age.or(Some(id.0)),
+            restarts: self.seniority.restarts + 1,
+            ..self.seniority
+        })
     }
 
     /// Whether it has changed rows that are not undone.

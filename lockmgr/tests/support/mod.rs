@@ -2,8 +2,8 @@
 #![allow(dead_code, reason = "each test file uses its own part")]
 
 use gaplock_lockmgr::{
-    DetectorKind, GrantKind, HeapNo, LockConfig, LockMode, LockSpan, Micros, OnConflict, Origin,
-    PageAddress, RecordAddress, RecordRequest, StructReuse, TrxId, VictimKind,
+    Beyond, DetectorKind, GrantKind, HeapNo, LockConfig, LockMode, LockSpan, Micros, OnConflict,
+    Origin, PageAddress, RecordAddress, RecordRequest, StructReuse, TrxId, VictimKind,
 };
 
 /// Grants by arrival, searches depth-first at each wait, weighs two.
@@ -12,6 +12,7 @@ pub(crate) const ARRIVAL: LockConfig = LockConfig {
     detector: DetectorKind::DepthFirst {
         depth: 200,
         steps: 1_000_000,
+        beyond: Beyond::RequesterDies,
     },
     victim: VictimKind::LighterOfTwo,
     grant: GrantKind::Fifo,
@@ -19,6 +20,8 @@ pub(crate) const ARRIVAL: LockConfig = LockConfig {
     next_key_upgrade_asks_gap: false,
     bypass_blocked_waiters: false,
     keep_provenance: true,
+    bypass_max: u32::MAX,
+    ..LockConfig::DEFAULT
 };
 
 /// Grants by weight, sweeps in the background, weighs the whole cycle.
