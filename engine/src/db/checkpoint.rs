@@ -193,7 +193,11 @@ impl Engine {
         let saved = control.save(&checkpoint).map_err(StoreError::from);
         saved.map_err(|error| self.pool.fail(error))?;
         files.redo.store(redo.0, Ordering::Release);
-        log.forget_before(redo).map_err(StoreError::from)?;
+        let forgotten = log.forget_before(redo).map_err(StoreError::from);
+        if !clean {
+            forgotten?;
+        }
+        // A database that is closed stays closed: segments that remain go with the next checkpoint.
         Ok(())
     }
 
