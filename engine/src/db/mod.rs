@@ -1,7 +1,7 @@
 //! The engine: everything wired together.
 //!
 //! An [`Engine`] is one database. Its methods take `&self` and may be called from many threads; a
-//! [`Trx`] belongs to one session at a time. Nothing here sleeps for a lock: an operation that has to wait for a
+//! [`Trx`](crate::trx::Trx) belongs to one session at a time. Nothing here sleeps for a lock: an operation that has to wait for a
 //! lock says so, and the driver parks ([`Engine::park`]) or runs somebody else.
 //!
 //! - **E1** Whatever a step causes for others (wake-ups, deadlock reports) is handed on after the
