@@ -47,7 +47,7 @@ pub(in crate::cli) struct RandomArguments {
 #[command(
     after_help = "The account needs PROCESS, and all privileges on databases named \
 gaplock_live_*;\nthey are made for the run, and dropped at its end.\n\nExamples:\n  \
-gaplock record --server mysql://root@localhost?socket=/tmp/s.sock cases.jsonl -o traces.jsonl\n  \
+gaplock record --server mysql://root@localhost?socket=/run/mysqld/mysqld.sock cases.jsonl -o traces.jsonl\n  \
 gaplock record --server mysql://me:secret@staging --random 100 --seed 1 -o traces.jsonl.gz"
 )]
 pub(in crate::cli) struct RecordArguments {
@@ -71,7 +71,7 @@ pub(in crate::cli) struct RecordArguments {
     after_help = "The account needs PROCESS, and all privileges on databases named \
 gaplock_live_*;\nthey are made for the run, and dropped at its end. A case that disagrees is \
 played again\nbefore it counts.\n\nExamples:\n  \
-gaplock compare --server mysql://root@localhost?socket=/tmp/s.sock my.scn\n  \
+gaplock compare --server mysql://root@localhost?socket=/run/mysqld/mysqld.sock my.scn\n  \
 gaplock compare --server mysql://me:secret@staging --random 300 --seed 1 --write found"
 )]
 pub(in crate::cli) struct CompareArguments {
